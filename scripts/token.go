@@ -161,27 +161,26 @@ func (z *tokenizer) variable() error {
 	return nil
 }
 
-// plain takes a symbol or a word. What follows a value without white space is a member or an index: $a.Count, not a word ".Count".
+// plain takes a symbol or a word. A dash begins a word where a letter or digit follows: -Name, -eq, -1.
 func (z *tokenizer) plain() error {
 	rest := z.rest()
-	for _, s := range symbols[:8] {
+	for _, s := range symbols {
 		if strings.HasPrefix(rest, s) {
 			z.take(len(s), symbol, s)
 			return nil
 		}
 	}
-	first := rest[0]
-	if wordStart(first) || first == '-' && len(rest) > 1 && (wordStart(rest[1])) {
-		z.take(z.wordLength(rest), word, rest[:z.wordLength(rest)])
+	dash := rest[0] == '-'
+	if wordStart(rest[0]) || dash && len(rest) > 1 && wordStart(rest[1]) {
+		n := z.wordLength(rest)
+		z.take(n, word, rest[:n])
 		return nil
 	}
-	for _, s := range append(symbols[8:len(symbols):len(symbols)], "-") {
-		if strings.HasPrefix(rest, s) {
-			z.take(len(s), symbol, s)
-			return nil
-		}
+	if dash {
+		z.take(1, symbol, "-")
+		return nil
 	}
-	return fmt.Errorf("a character that no script of ours uses: %q", first)
+	return fmt.Errorf("a character that no script of ours uses: %q", rest[0])
 }
 
 // wordLength is the length of the word that the text begins with. A type or a command may hold dots and dashes, a member

@@ -113,6 +113,12 @@ func TestEveryKindIsComplete(t *testing.T) {
 			if err := check(t, s, text); err != nil {
 				t.Errorf("the example against the schema: %v\n%s", err, text)
 			}
+			if k.Closed {
+				if _, err := playbook.Load(playbook.File{Name: k.Name, Data: []byte(text)}, playbook.Options{Kinds: table}); err == nil || !strings.Contains(err.Error(), "2023-10-01") {
+					t.Errorf("a closed kind was not refused with its date: %v", err)
+				}
+				return
+			}
 			p, err := playbook.Load(playbook.File{Name: k.Name, Data: []byte(text)}, playbook.Options{Kinds: table, AllowMissing: true})
 			if err != nil {
 				t.Fatalf("the example: %v\n%s", err, text)

@@ -198,7 +198,7 @@ func (r *run) prove(ctx context.Context, t Task, p action.Proof, h host.Host) re
 		return r.failed(fmt.Errorf("evidence: %w", err))
 	}
 	sum := sha256.Sum256(data)
-	res.evidence = &report.Evidence{Time: r.now().UTC(), SHA256: hex.EncodeToString(sum[:]), Data: data}
+	res.evidence = &report.Evidence{Time: r.now().UTC(), SHA256: hex.EncodeToString(sum[:]), Data: data, Warnings: r.j.Warnings}
 	return res
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"exorunner/internal/action"
@@ -195,9 +196,17 @@ func (r *run) finish(t Task, res result, took time.Duration) {
 	r.emit(report.Event{
 		Kind: report.TaskFinished, Task: t.Name, Action: t.Action, Index: r.index, Of: r.of, Handler: t.Deferred,
 		Attempt: res.attempt, Outcome: res.outcome, Summary: res.summary, Before: res.before, After: res.after,
-		Unverified: res.unverified, Reboot: res.reboot, Warnings: res.warnings, Evidence: res.evidence,
+		Unverified: res.unverified, Reboot: res.reboot, Warnings: r.warnings(res), Evidence: res.evidence,
 		Error: res.err, Seconds: took.Seconds(),
 	})
+}
+
+// warnings are the task's own, and those of the whole run where it was not skipped.
+func (r *run) warnings(res result) []string {
+	if res.outcome == report.Skipped || len(r.j.Warnings) == 0 {
+		return res.warnings
+	}
+	return append(slices.Clone(r.j.Warnings), res.warnings...)
 }
 
 // follow decides whether the tasks after this one run. In a plan and in verify each is asked for itself.

@@ -60,7 +60,8 @@ var generalRules = []Rule{
 		{Exception: "*.CommandNotFoundException", Names: []string{"-PSRepository'"}}, {Exception: "*.CommandNotFoundException", Names: []string{"-PackageProvider'"}},
 		{Exception: "*.CommandNotFoundException", Names: []string{"-Module'"}}, {Exception: "*.CommandNotFoundException", Names: []string{"-InstalledModule'"}}},
 		Remedy: "PowerShellGet or PackageManagement is missing in this PowerShell, or its folder is not in PSModulePath: repair PSModulePath of the machine, or copy both modules from another server."},
-	{ID: "C27", Class: host.Never, Source: seenExO, any: []pattern{{Exception: "*.CommandNotFoundException", Stack: "Test-ExrConnection"}},
+	{ID: "C27", Class: host.Never, Source: seenExO, any: exchangeCommands("Get-OrganizationConfig", "Get-AcceptedDomain", "Get-Mailbox", "Get-MobileDevice",
+		"Get-CASMailbox", "Get-ActiveSyncMailboxPolicy", "Get-MobileDeviceMailboxPolicy"),
 		Remedy: "Connected, but Exchange Online gave no such command: the account or application lacks a role that has it, or the consent to it. Otherwise correct probes."},
 	{ID: "P33", Class: host.Never, Source: seenHost, any: []pattern{{ID: "CommandNotFoundException"}, {Exception: "*.CommandNotFoundException"}},
 		Remedy: "There is no such command on this machine: correct its name, or install the module that has it."},
@@ -116,4 +117,15 @@ var generalRules = []Rule{
 		Remedy: "This account may not do that: run exorunner elevated, and look at the rights of the file or key that the message names."},
 	{ID: "P44", Class: host.Never, Source: "PowerShell's source", any: []pattern{{ID: "NoServiceFoundForGivenName"}},
 		Remedy: "There is no such service: correct its name; exorunner lists those that sound alike."},
+}
+
+// exchangeCommands know a command that Exchange Online should have given: it was missing while a connection was probed, or it
+// is one of these, which come from nowhere else.
+func exchangeCommands(names ...string) []pattern {
+	const missing = "*.CommandNotFoundException"
+	all := []pattern{{Exception: missing, Stack: "Test-ExrConnection"}}
+	for _, name := range names {
+		all = append(all, pattern{Exception: missing, Names: []string{"'" + name + "'"}})
+	}
+	return all
 }

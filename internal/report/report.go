@@ -72,6 +72,8 @@ type Evidence struct {
 	Time   time.Time       `json:"time"`
 	SHA256 string          `json:"sha256"` // of data, as it stands here
 	Data   json.RawMessage `json:"data"`
+	// Warnings say what keeps it from being all that it could be: another account than Cloud Extender's.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // An Error is why a task did not go well.

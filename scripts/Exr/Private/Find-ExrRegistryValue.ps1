@@ -2,7 +2,9 @@
 function Find-ExrRegistryValue {
     [CmdletBinding()]
     param([string] $Path, [int] $Bits = 64, [int] $Depth = 6)
-    $key = Open-ExrRegistry -Path $Path -Bits $Bits
+    $key = $null
+    try { $key = Open-ExrRegistry -Path $Path -Bits $Bits }
+    catch { Write-Warning ($Path + ': ' + $_.Exception.Message) }
     if ($null -eq $key) { return }
     try {
         foreach ($name in $key.GetValueNames()) {

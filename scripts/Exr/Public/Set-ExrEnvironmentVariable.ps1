@@ -10,11 +10,14 @@ function Set-ExrEnvironmentVariable {
         [Parameter(Mandatory = $true)] [string] $Name,
         [Parameter(Mandatory = $true)] [AllowEmptyString()] [string] $Value
     )
+    Assert-ExrWindows -What 'an environment variable of the machine'
     # .NET would write it back without its variables: %SystemRoot% in Path, for one, would be gone.
     $kept = Get-ExrRegistryValue -Path 'SYSTEM\CurrentControlSet\Control\Session Manager\Environment' -Name $Name
     if ($kept.type -eq 'ExpandString') {
         $PSCmdlet.ThrowTerminatingError((New-ExrError -Id 'ExrExpandString' -Category 'InvalidOperation' -Message ($Name + ': holds other variables, which would be lost; change it in the registry, as ExpandString') -Target $Name))
     }
-    [Environment]::SetEnvironmentVariable($Name, $Value, [EnvironmentVariableTarget]::Machine)
+    # Only a null removes it on every .NET, and PowerShell makes an empty text of its own $null.
+    if ($Value) { [Environment]::SetEnvironmentVariable($Name, $Value, [EnvironmentVariableTarget]::Machine) }
+    else { [Environment]::SetEnvironmentVariable($Name, [NullString]::Value, [EnvironmentVariableTarget]::Machine) }
     Get-ExrEnvironmentVariable -Name $Name
 }
