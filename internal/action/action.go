@@ -54,6 +54,10 @@ type Finding struct {
 	Before   string
 	After    string
 	Warnings []string
+	// Changes names what Apply would change, and RestsOn what this finding would have to be asked again after: in a plan a
+	// finding in place that rests on what an earlier task changes is not known yet. "module ExchangeOnlineManagement".
+	Changes string
+	RestsOn []string
 	// Remedy is what a person does where the state is Waiting.
 	Remedy string
 }

@@ -127,6 +127,8 @@ func (r *run) once(ctx context.Context, t Task, h host.Host) result {
 	}
 	res := result{summary: f.Summary, before: f.Before, after: f.After, warnings: f.Warnings}
 	switch {
+	case f.State == action.InPlace && r.unsettled(f) != "":
+		res.outcome, res.summary = report.Later, fmt.Sprintf("%s; asked again once %s has changed", f.Summary, r.unsettled(f))
 	case f.State == action.InPlace:
 		res.outcome = report.OK
 	case f.State == action.Waiting:
@@ -134,6 +136,7 @@ func (r *run) once(ctx context.Context, t Task, h host.Host) result {
 		res.err = &report.Error{Class: "waiting", Message: f.Summary, Remedy: f.Remedy}
 	case r.j.Command == Plan:
 		res.outcome, res.unverified = report.Change, f.State == action.Unverifiable
+		r.changing[f.Changes] = f.Changes != ""
 	case r.j.Command == Verify && f.State == action.Unverifiable:
 		res.outcome, res.summary = report.Skipped, "there is no check that could say whether it holds"
 	case r.j.Command == Verify:
@@ -142,6 +145,16 @@ func (r *run) once(ctx context.Context, t Task, h host.Host) result {
 		return r.apply(ctx, a, h, f)
 	}
 	return res
+}
+
+// unsettled is what a finding rests on and an earlier task of this plan changes.
+func (r *run) unsettled(f action.Finding) string {
+	for _, what := range f.RestsOn {
+		if r.j.Command == Plan && r.changing[what] {
+			return what
+		}
+	}
+	return ""
 }
 
 // apply does it and checks again: an Apply that lies is caught.

@@ -93,7 +93,7 @@ type Summary struct {
 
 // Run does the job. It returns when every task has an outcome; ending ctx ends the task under way and skips the rest.
 func (e *Engine) Run(ctx context.Context, j Job) Summary {
-	r := &run{e: e, j: j, notified: map[string]string{}, of: len(j.Tasks)}
+	r := &run{e: e, j: j, notified: map[string]string{}, changing: map[string]bool{}, of: len(j.Tasks)}
 	r.sum.Counts = map[report.Outcome]int{}
 	started := r.now()
 	r.emit(report.Event{Kind: report.RunStarted, Of: r.of, Warnings: j.Warnings})
@@ -127,6 +127,7 @@ type run struct {
 	stop     string            // why the rest is skipped
 	notified map[string]string // handler -> the task that asked for it
 	ahead    bool              // a plan has change or later so far
+	changing map[string]bool   // what a plan would change so far
 }
 
 func (r *run) now() time.Time {

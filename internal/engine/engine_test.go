@@ -32,6 +32,8 @@ type thing struct {
 	calls       []string
 	fresh       []bool
 	block       bool // Apply waits for the end of its context
+	changes     string
+	restsOn     []string
 	appliedThen bool // Apply took effect although it returned an error
 }
 
@@ -47,13 +49,13 @@ func (a *thing) Check(_ context.Context, r host.Reader) (action.Finding, error) 
 		}
 	}
 	if a.there {
-		return action.Finding{State: a.after, Summary: "there", Before: "yes", After: "yes"}, nil
+		return action.Finding{State: a.after, Summary: "there", Before: "yes", After: "yes", RestsOn: a.restsOn}, nil
 	}
 	state := a.state
 	if state == action.InPlace {
 		state = action.Differs
 	}
-	return action.Finding{State: state, Summary: "not there", Before: "no", After: "yes", Remedy: "wait"}, nil
+	return action.Finding{State: state, Summary: "not there", Before: "no", After: "yes", Remedy: "wait", Changes: a.changes}, nil
 }
 
 func (a *thing) Apply(ctx context.Context, _ host.Host) (action.Result, error) {
@@ -257,6 +259,8 @@ func TestOrder(t *testing.T) {
 			"skipped a: when false|ok b: there", true},
 		"a plan: later, because an earlier task has a change": {Plan, []Task{{Name: "a", Do: &thing{}}, {Name: "b", Do: &thing{checks: []error{action.Needs("no provider")}}}}, nil,
 			"change a: not there|later b: no provider", false},
+		"a plan: what rests on a change is not known yet": {Plan, []Task{{Name: "a", Do: &thing{changes: "module X"}}, {Name: "b", Do: &thing{there: true, restsOn: []string{"module X"}}}, {Name: "c", Do: &thing{there: true, restsOn: []string{"module Y"}}}}, nil,
+			"change a: not there|later b: there; asked again once module X has changed|ok c: there", false},
 		"a plan: later goes on": {Plan, []Task{{Name: "a", Do: &claim{}}, {Name: "b", Do: &thing{checks: []error{action.Needs("x")}}}}, nil,
 			"later a: asks outside this machine when it is applied; --prove asks now|later b: x", false},
 		"a handler runs once, at the end, also after a failure": {Apply,

@@ -15,7 +15,7 @@ const offlineProvider = "Install the NuGet provider before this task: a ps_provi
 // installRules are the rows about providers, repositories and modules.
 var installRules = []Rule{
 	{ID: "I02", Class: host.Never, Source: "PowerShell/PowerShellGet issues 77 and 78",
-		any: []pattern{{ID: "NoMatchFoundForCriteria,*InstallPackageProvider"}, {English: "requires 'PackageManagement' and 'Provider' tags"}},
+		any: []pattern{{ID: "NoMatchFoundForProvider,*"}, {ID: "NoMatchFoundForCriteria,*InstallPackageProvider"}, {English: "requires 'PackageManagement' and 'Provider' tags"}},
 		Remedy: "The provider's download site is out of reach or its certificate has expired. Install the NuGet provider from a folder: " +
 			"copy it from another machine to %ProgramFiles%\\PackageManagement\\ProviderAssemblies\\nuget."},
 	{ID: "I03", Class: host.Transient, Source: psget,

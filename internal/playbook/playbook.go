@@ -24,8 +24,8 @@ type Options struct {
 	Sets []string
 	// VarsFiles are the contents of --vars: a YAML map each; later ones win, and all win over the playbook.
 	VarsFiles []File
-	// Base are variables that the machine brings. They fill what the playbook leaves without a default, and override
-	// nothing. Names that the playbook does not declare are passed over.
+	// Base are variables that the machine brings. They win over the playbook, and files and Sets win over them. Names that
+	// the playbook does not declare are passed over.
 	Base map[string]any
 	// Kinds are the actions by the name that a task uses.
 	Kinds map[string]Kind

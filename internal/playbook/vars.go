@@ -63,7 +63,7 @@ func (l *loader) variables(files []*loaded) *vars {
 	}
 	slices.Sort(v.names)
 	for name, value := range l.opt.Base {
-		if one := v.all[name]; one != nil && !one.has && value != nil {
+		if one := v.all[name]; one != nil && value != nil {
 			l.take(one, value)
 		}
 	}

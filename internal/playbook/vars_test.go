@@ -35,7 +35,7 @@ func TestVariables(t *testing.T) {
 		"a file with a line left open":        {Options{VarsFiles: file("organization:\nversion: v\n")}, map[string]any{"version": "v"}},
 		"the later of two files":              {Options{VarsFiles: append(file("version: a"), File{"b", []byte("version: b")})}, map[string]any{"version": "b"}},
 		"a flag over a file":                  {Options{VarsFiles: file("version: a"), Sets: []string{"version=b"}}, map[string]any{"version": "b"}},
-		"the machine where there is none":     {Options{Base: map[string]any{"organization": "rehearsal", "version": "9", "unheard": 1}}, map[string]any{"organization": "rehearsal"}},
+		"the machine over the playbook":       {Options{Base: map[string]any{"organization": "rehearsal", "version": "9", "unheard": 1}}, map[string]any{"organization": "rehearsal", "version": "9"}},
 		"the machine's list":                  {Options{Base: map[string]any{"organization": []string{"a"}}}, map[string]any{"organization": []any{"a"}}},
 		"a file over the machine":             {Options{Base: map[string]any{"organization": "r"}, VarsFiles: file("organization: f")}, map[string]any{"organization": "f"}},
 	} {

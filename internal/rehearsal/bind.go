@@ -57,11 +57,6 @@ func (a arguments) list(name string) []any {
 	}
 }
 
-func (a arguments) table(name string) map[string]any {
-	t, _ := a.values[name].(map[string]any)
-	return t
-}
-
 // bind gives a call's arguments to a function's parameters, and throws what PowerShell throws where they do not fit.
 func bind(c host.Call, params []scripts.Param) (arguments, error) {
 	bound := arguments{values: map[string]any{}, secrets: c.Secrets}
@@ -126,7 +121,14 @@ var mayBeEmpty = map[string]bool{"Set-ExrEnvironmentVariable Value": true, "Set-
 // convert makes a JSON value what the parameter's type takes, as far as our functions' types go.
 func convert(function string, p scripts.Param, v any) (any, error) {
 	if p.Mandatory && (v == nil || v == "") && !mayBeEmpty[function+" "+p.Name] {
-		return nil, emptyArgument(function, p.Name, v == nil)
+		what := "EmptyString"
+		if v == nil {
+			what = "Null"
+		}
+		return nil, emptyArgument(function, p.Name, what)
+	}
+	if all, isList := v.([]any); isList && len(all) == 0 && p.Mandatory && !mayBeEmpty[function+" "+p.Name] {
+		return nil, emptyArgument(function, p.Name, "EmptyArray")
 	}
 	switch p.Type {
 	case "securestring":

@@ -10,7 +10,7 @@ import (
 
 const (
 	exoModule = "ExchangeOnlineManagement"
-	service1  = "outlook.office365.com"
+	exoHost   = "outlook.office365.com"
 	signInAt  = "login.microsoftonline.com"
 )
 
@@ -34,7 +34,7 @@ func testConnection(c *call) ([]any, error) {
 	seen := exr.Connection{
 		StartedUTC: stamp(c.now),
 		Module:     exr.ModuleInUse{Version: one.Version, Path: one.path()},
-		PowerShell: exr.PowerShellInUse{Version: f.PowerShell.Version, Edition: f.PowerShell.Edition, Bits: c.bits, Home: f.PowerShell.Home},
+		PowerShell: exr.PowerShellInUse{Version: f.PowerShell.Version, Edition: f.PowerShell.Edition, Bits: c.bits, Home: c.home()},
 		Account:    exr.AccountInUse{Name: f.Account.Name, Domain: f.Account.Domain, Computer: f.OS.Computer},
 		ConnectMS:  connectMS, Connections: []exr.ConnectionInfo{}, RPSSessions: []string{}, RPSModules: []exr.RPSModule{},
 		Probes: []exr.Probe{},
@@ -81,16 +81,16 @@ func (c *call) open(one *module) *host.Error {
 	if e := c.signIn(); e != nil {
 		return e
 	}
-	if !c.m.opens(service1) {
-		return noRoute(service1)
+	if !c.m.opens(exoHost) {
+		return noRoute(exoHost)
 	}
 	return nil
 }
 
 // overRPS is what V2 gets now that the service takes no RPS: version 2.0.5 knows no other way.
 func (c *call) overRPS() *host.Error {
-	if !c.m.opens(service1) {
-		return noRoute(service1)
+	if !c.m.opens(exoHost) {
+		return noRoute(exoHost)
 	}
 	if !c.m.WinRMBasic {
 		return rpsNoBasic()
@@ -192,7 +192,7 @@ func (c *call) connected(seen *exr.Connection) {
 	name := "tmpEXO_" + c.letters(8) + "." + c.letters(3)
 	info := exr.ConnectionInfo{
 		State: "Connected", TokenStatus: "Active", TokenExpiresUTC: c.now.Add(time.Hour).Format("01/02/2006 15:04:05 -07:00"),
-		URI: c.or("ConnectionUri", "https://"+service1), ModuleName: name, Organization: c.m.Tenant.Organization,
+		URI: c.or("ConnectionUri", "https://"+exoHost), ModuleName: name, Organization: c.m.Tenant.Organization,
 		TenantID: c.m.Tenant.ID, AppID: c.text("AppId"), Certificate: "False", IsEOPSession: "False", ID: c.guid(),
 	}
 	if token {
@@ -207,9 +207,11 @@ func (c *call) connected(seen *exr.Connection) {
 		commands = nil
 	}
 	c.spoil(seen)
-	ms := int64(firstProbeMS)
+	ms, refusal := int64(firstProbeMS), c.orderedProbe()
 	for _, p := range c.probes() {
-		seen.Probes = append(seen.Probes, c.probe(p, name, commands, ms))
+		one := c.probe(p, name, commands, refusal)
+		one.MS = ms
+		seen.Probes = append(seen.Probes, one)
 		ms = laterProbeMS
 	}
 }
@@ -236,7 +238,7 @@ func (c *call) spoil(seen *exr.Connection) {
 	}
 	if c.fault("rps") {
 		seen.RPSSessions = []string{"ExchangeOnlineInternalSession_1"}
-		seen.RPSModules = []exr.RPSModule{{Name: "tmp_" + c.letters(8) + "." + c.letters(3), Description: "Implicit remoting for https://" + service1 + "/PowerShell-LiveId"}}
+		seen.RPSModules = []exr.RPSModule{{Name: "tmp_" + c.letters(8) + "." + c.letters(3), Description: "Implicit remoting for https://" + exoHost + "/PowerShell-LiveId"}}
 	}
 }
 
@@ -253,10 +255,11 @@ func (c *call) probes() []string {
 	return commands
 }
 
-func (c *call) probe(command, moduleName string, commands map[string]int, ms int64) exr.Probe {
-	p := exr.Probe{Command: command, MS: ms}
+// probe calls one command of the service. refusal is what the service was ordered to say to any of them.
+func (c *call) probe(command, moduleName string, commands map[string]int, refusal *host.Error) exr.Probe {
+	p := exr.Probe{Command: command}
 	count, known := commands[command]
-	if !known {
+	if !known || refusal != nil && refusal.ID == "CommandNotFoundException" {
 		p.Error = c.inner(commandNotFound(command))
 		return p
 	}
@@ -264,8 +267,8 @@ func (c *call) probe(command, moduleName string, commands map[string]int, ms int
 	if strings.HasPrefix(command, "Get-EXO") {
 		p.Module = exoModule
 	}
-	if e := c.orderedProbe(); e != nil {
-		p.Error = c.inner(e)
+	if refusal != nil {
+		p.Error = c.inner(refusal)
 		return p
 	}
 	p.OK, p.Count = true, count

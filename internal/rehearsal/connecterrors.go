@@ -108,16 +108,16 @@ func noManifestCommand() *host.Error { return commandNotFound("Update-ModuleMani
 
 func rpsDenied() *host.Error {
 	return &host.Error{
-		ID: "AccessDenied,PSSessionOpenFailed", Category: "OpenError", HResult: hresultRuntime, Target: service1,
-		Message:   "Connecting to remote server " + service1 + " failed with the following error message : Access is denied. For more information, see the about_Remote_Troubleshooting Help topic.",
+		ID: "AccessDenied,PSSessionOpenFailed", Category: "OpenError", HResult: hresultRuntime, Target: exoHost,
+		Message:   "Connecting to remote server " + exoHost + " failed with the following error message : Access is denied. For more information, see the about_Remote_Troubleshooting Help topic.",
 		Exception: "System.Management.Automation.Remoting.PSRemotingTransportException",
 	}
 }
 
 func rpsNoBasic() *host.Error {
 	return &host.Error{
-		ID: "-2144108321,PSSessionOpenFailed", Category: "OpenError", HResult: hresultRuntime, Target: service1,
-		Message: "Connecting to remote server " + service1 + " failed with the following error message : The WinRM client cannot process the request. " +
+		ID: "-2144108321,PSSessionOpenFailed", Category: "OpenError", HResult: hresultRuntime, Target: exoHost,
+		Message: "Connecting to remote server " + exoHost + " failed with the following error message : The WinRM client cannot process the request. " +
 			"Basic authentication is currently disabled in the client configuration. Change the client configuration and try the request again.",
 		Exception: "System.Management.Automation.Remoting.PSRemotingTransportException",
 	}

@@ -46,14 +46,12 @@ func parameterNotFound(function, name string) *host.Error {
 	}
 }
 
-func emptyArgument(function, name string, null bool) *host.Error {
-	what, id := "an empty string", "EmptyString"
-	if null {
-		what, id = "null", "Null"
-	}
+// emptyArgument is about a mandatory parameter; what is Null, EmptyString or EmptyArray.
+func emptyArgument(function, name, what string) *host.Error {
+	words := map[string]string{"Null": "null", "EmptyString": "an empty string", "EmptyArray": "an empty array"}
 	return &host.Error{
-		ID: "ParameterArgumentValidationError" + id + "NotAllowed," + function, Category: "InvalidData", HResult: hresultRuntime,
-		Message:   "Cannot bind argument to parameter '" + name + "' because it is " + what + ".",
+		ID: "ParameterArgumentValidationError" + what + "NotAllowed," + function, Category: "InvalidData", HResult: hresultRuntime,
+		Message:   "Cannot bind argument to parameter '" + name + "' because it is " + words[what] + ".",
 		Exception: "System.Management.Automation.ParameterBindingValidationException",
 	}
 }
@@ -207,6 +205,15 @@ func notUpdatable(id, message string) *host.Error {
 		ID: id + ",Update-Module", Category: "InvalidOperation", Message: message,
 		Exception: "System.Exception", HResult: hresultException,
 	}
+}
+
+func notThere(name string) *host.Error {
+	return notUpdatable("ModuleNotInstalledOnThisMachine", "Module '"+name+"' was not updated because no valid module was found "+
+		"in the module directory. Verify that the module is located in the folder specified by $env:PSModulePath.")
+}
+
+func notByInstall(name string) *host.Error {
+	return notUpdatable("ModuleNotInstalledUsingInstallModuleCmdlet", "Module '"+name+"' was not installed by using Install-Module, so it cannot be updated.")
 }
 
 func noDependency(by, name string) *host.Error {

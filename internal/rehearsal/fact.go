@@ -15,10 +15,7 @@ func getFact(c *call) ([]any, error) {
 	for _, one := range c.m.folders(c.bits) {
 		f.PowerShell.ModulePath = append(f.PowerShell.ModulePath, one.Path)
 	}
-	if c.bits == 32 && f.PowerShell.Bits == 64 {
-		f.PowerShell.Bits = 32
-		f.PowerShell.Home = strings.Replace(f.PowerShell.Home, "System32", "SysWOW64", 1)
-	}
+	f.PowerShell.Bits, f.PowerShell.Home = c.bits, c.home()
 	f.Policy.Effective = effectivePolicy(&f)
 	f.Logging.ModuleNames = list(f.Logging.ModuleNames)
 	f.TLS.StrongCrypto64 = c.m.number(`SOFTWARE\Microsoft\.NETFramework\v4.0.30319`, "SchUseStrongCrypto", 64)
@@ -27,6 +24,15 @@ func getFact(c *call) ([]any, error) {
 	f.Packages.PackageManagement = c.versions("PackageManagement")
 	f.Packages.PSResourceGet = c.versions("Microsoft.PowerShell.PSResourceGet")
 	return []any{f}, nil
+}
+
+// home is $PSHOME of the PowerShell at work.
+func (c *call) home() string {
+	p := c.m.Facts.PowerShell
+	if c.bits == 32 && p.Bits == 64 {
+		return strings.Replace(p.Home, "System32", "SysWOW64", 1)
+	}
+	return p.Home
 }
 
 // versions is how Get-ExrFact writes what is installed of a module.

@@ -129,29 +129,26 @@ func knownFunction(name string) error {
 	return unknown("function", name, sortedFunctions())
 }
 
-// before is what happens to a call on its way to the machine.
-func (h *Host) before(ctx context.Context, c host.Call, bits int) error {
+// before is what happens to a call on its way to the machine; an error is the end of its process.
+func (h *Host) before(ctx context.Context, c host.Call) error {
 	if h.faults.take("babble", c.Func) {
 		h.babble(c.Func)
 	}
 	if h.faults.take("slow", c.Func) {
 		if err := pause(ctx, slowness); err != nil {
-			return h.lose(bits, err)
+			return err
 		}
 	}
-	if row := (&call{h: h, name: c.Func}).row(silence); row != nil {
-		if row.text != "" {
-			h.say(c.Func, row.kind, row.text)
-		}
-		<-ctx.Done()
-		return h.lose(bits, ctx.Err())
+	row := (&call{h: h, name: c.Func}).row(silence)
+	if row != nil && row.text != "" {
+		h.say(c.Func, row.kind, row.text)
 	}
-	if h.faults.take("hang", c.Func) {
+	if row != nil || h.faults.take("hang", c.Func) {
 		<-ctx.Done()
-		return h.lose(bits, ctx.Err())
+		return ctx.Err()
 	}
 	if h.faults.take("host-dies", c.Func) {
-		return h.lose(bits, nil)
+		return errDied
 	}
 	return nil
 }
@@ -168,17 +165,6 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	}
-}
-
-// lose ends the shared process: nobody knows what it did.
-func (h *Host) lose(bits int, cause error) error {
-	h.mu.Lock()
-	delete(h.shared, bits)
-	h.mu.Unlock()
-	if cause != nil {
-		return fmt.Errorf("%w: %w", host.ErrUnreachable, cause)
-	}
-	return died()
 }
 
 func (h *Host) babble(function string) {

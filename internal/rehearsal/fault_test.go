@@ -82,7 +82,6 @@ func unreachable(fault string, done bool) func(*testing.T) {
 	}
 }
 
-
 // faultTests has every fault, by what is ordered.
 var faultTests = map[string]func(*testing.T){
 	"access-denied":             throwsOnce("access-denied", installExO("3.1.0"), "UnauthorizedAccess,"),
@@ -106,8 +105,10 @@ var faultTests = map[string]func(*testing.T){
 	"sign-in-refused":      refuses("sign-in-refused", "Microsoft.Identity.Client.MsalUiRequiredException"),
 	"sign-in-unknown-app":  refuses("sign-in-unknown-app", "System.Exception"),
 
-	"connect-broken":       shows("connect-broken", func(c exr.Connection) bool { return c.Connections[0].State == "Broken" }),
-	"connect-no-commands":  shows("connect-no-commands", func(c exr.Connection) bool { return !c.Probes[0].OK && c.Probes[0].Error.ID == "CommandNotFoundException" }),
+	"connect-broken": shows("connect-broken", func(c exr.Connection) bool { return c.Connections[0].State == "Broken" }),
+	"connect-no-commands": shows("connect-no-commands", func(c exr.Connection) bool {
+		return !c.Probes[0].OK && c.Probes[0].Error.ID == "CommandNotFoundException"
+	}),
 	"connect-role":         shows("connect-role", func(c exr.Connection) bool { return !c.Probes[0].OK }),
 	"connect-state-throws": shows("connect-state-throws", func(c exr.Connection) bool { return c.StateError != nil }),
 	"eop-session":          shows("eop-session", func(c exr.Connection) bool { return c.Connections[0].IsEOPSession == "True" }),
@@ -217,14 +218,14 @@ func TestSlownessEndsWithTheContext(t *testing.T) {
 func TestFaultsThatNobodyKnowsAreRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		"galery-away":                   `did you mean "gallery-away"?`,
-		"":                              "There are: access-denied",
+		"":                              "known: access-denied",
 		"gallery-away:0":                "begins at 1",
 		"gallery-away:-1":               "begins at 1",
 		"gallery-away:PSGallery":        "gallery-away[:TIMES]",
 		"hang":                          "hang:FUNC[:TIMES]",
 		"hang:Install-ExrModul":         `did you mean "Install-ExrModule"?`,
 		"hang:3":                        "hang:FUNC[:TIMES]",
-		"error:I99":                     "There are: C01",
+		"error:I99":                     "known: C01",
 		"error:I10:Install-ExrModle":    `did you mean "Install-ExrModule"?`,
 		"port-closed:":                  "port-closed:HOST[:TIMES]",
 		"host-dies:Get-ExrFact:1:again": "host-dies:FUNC[:TIMES]",

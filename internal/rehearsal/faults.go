@@ -71,7 +71,7 @@ func (c *call) orderedFailure() *host.Error {
 	return nil
 }
 
-// orderedProbe is the first ordered fault that a command of the service answers with.
+// orderedProbe is the first ordered fault that the commands of a connection answer with.
 func (c *call) orderedProbe() *host.Error {
 	if c.fault("connect-role") {
 		return roleMissing(c.or("AppId", "22222222-2222-2222-2222-222222222222"))

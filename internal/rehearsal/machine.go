@@ -122,11 +122,11 @@ func merge(base, over map[string]any) map[string]any {
 }
 
 func unknown(what, name string, known []string) error {
-	text := fmt.Sprintf("no %s is called %q", what, name)
+	text := fmt.Sprintf("no %s is called %q; ", what, name)
 	if near := nearest(name, known); near != "" {
-		text += fmt.Sprintf("; did you mean %q?", near)
+		text += fmt.Sprintf("did you mean %q? ", near)
 	}
-	return errors.New(text + " There are: " + strings.Join(known, ", "))
+	return errors.New(text + "known: " + strings.Join(known, ", "))
 }
 
 // nearest is the known name that is at most a third of its letters away; "" if none is.

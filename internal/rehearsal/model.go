@@ -31,6 +31,7 @@ type model struct {
 	Services     []service         `json:"services"`
 	Certificates []certificate     `json:"certificates"`
 	Tenant       tenant            `json:"tenant"`
+	LastProcess  int               `json:"lastProcess"` // id of the newest one
 	Arrivals     []arrival         `json:"arrivals"`
 	// Scripts are those that were run, by SHA-256: what they did is unknown, that they ran is not.
 	Scripts []string `json:"scripts,omitempty"`
@@ -69,6 +70,30 @@ type source struct {
 	Packages []pkg  `json:"packages"`
 }
 
+func (s *source) find(name, version string) *pkg {
+	for i, p := range s.Packages {
+		if same(p.Name, name) && compareVersions(p.Version, version) == 0 {
+			return &s.Packages[i]
+		}
+	}
+	return nil
+}
+
+// newest is the highest version of a package that is at least minimum; nil if there is none.
+func (s *source) newest(name, minimum string) *pkg {
+	var best *pkg
+	for i, p := range s.Packages {
+		if !same(p.Name, name) || compareVersions(p.Version, minimum) < 0 {
+			continue
+		}
+		if best == nil || compareVersions(best.Version, p.Version) < 0 {
+			best = &s.Packages[i]
+		}
+	}
+	return best
+}
+
+// A pkg is one version of a package.
 type pkg struct {
 	Name     string    `json:"name"`
 	Version  string    `json:"version"`

@@ -81,7 +81,10 @@ func installModule(c *call) ([]any, error) {
 func (c *call) method(scope string) (method, why string) {
 	var newest *module
 	for _, one := range c.m.installed(c.text("Name"), c.bits) {
-		if same(c.m.scope(one), scope) && one.Origin != nil && (newest == nil || compareVersions(newest.Version, one.Version) < 0) {
+		if !same(c.m.scope(one), scope) || one.Origin == nil {
+			continue
+		}
+		if newest == nil || compareVersions(newest.Version, one.Version) < 0 {
 			newest = &one
 		}
 	}
@@ -166,9 +169,9 @@ func (c *call) recorded(name string) (*exr.Origin, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, notUpdatable("ModuleNotInstalledOnThisMachine", "Module '"+name+"' was not updated because no valid module was found in the module directory. Verify that the module is located in the folder specified by $env:PSModulePath.")
+		return nil, notThere(name)
 	}
-	return nil, notUpdatable("ModuleNotInstalledUsingInstallModuleCmdlet", "Module '"+name+"' was not installed by using Install-Module, so it cannot be updated.")
+	return nil, notByInstall(name)
 }
 
 // fetch finds a version in a registered repository, and says as Install-ExrModule does what is in the way.
@@ -181,13 +184,15 @@ func (c *call) fetch(repository, name, version string) (*pkg, *exr.Repository, e
 	src := c.m.source(from.SourceLocation)
 	if src == nil || !c.m.reaches(from.SourceLocation) || c.fault("gallery-away") {
 		c.warn("Unable to resolve package source '%s'.", from.SourceLocation)
-		return nil, nil, noMatchFound(exrError("ExrRepositoryUnreachable", "Install-ExrModule", "ResourceUnavailable", where+"out of reach", from.Name), name)
+		away := exrError("ExrRepositoryUnreachable", "Install-ExrModule", "ResourceUnavailable", where+"out of reach", from.Name)
+		return nil, nil, noMatchFound(away, name)
 	}
-	at := slices.IndexFunc(src.Packages, func(p pkg) bool { return same(p.Name, name) && compareVersions(p.Version, version) == 0 })
-	if at < 0 || c.fault("version-not-in-repository") {
-		return nil, nil, noMatchFound(exrError("ExrVersionNotInRepository", "Install-ExrModule", "ObjectNotFound", where+"no "+name+" "+version, from.Name), name)
+	found := src.find(name, version)
+	if found == nil || c.fault("version-not-in-repository") {
+		lacks := exrError("ExrVersionNotInRepository", "Install-ExrModule", "ObjectNotFound", where+"no "+name+" "+version, from.Name)
+		return nil, nil, noMatchFound(lacks, name)
 	}
-	return &src.Packages[at], from, nil
+	return found, from, nil
 }
 
 // place puts a package and what it needs into a folder of modules.
@@ -236,11 +241,7 @@ func (c *call) need(by pkg, need require, origin exr.Origin, into string) error 
 	}
 	var best *pkg
 	if src := c.m.source(origin.Source); src != nil {
-		for i, p := range src.Packages {
-			if same(p.Name, need.Name) && compareVersions(p.Version, need.Minimum) >= 0 && (best == nil || compareVersions(best.Version, p.Version) < 0) {
-				best = &src.Packages[i]
-			}
-		}
+		best = src.newest(need.Name, need.Minimum)
 	}
 	if best == nil {
 		return noDependency(by.Name, need.Name)
@@ -256,7 +257,7 @@ func (c *call) held(one module) bool {
 
 func installModulePackage(c *call) ([]any, error) {
 	file := c.text("Package")
-	source := c.m.Facts.Account.Temp + "exr-" + c.letters(32)
+	folder := c.m.Facts.Account.Temp + "exr-" + c.letters(32)
 	f := c.m.file(file)
 	if f == nil {
 		return nil, pathNotFound(file, "Microsoft.PowerShell.Commands.CopyItemCommand")
@@ -276,12 +277,12 @@ func installModulePackage(c *call) ([]any, error) {
 		packages = append(packages, *f.Package)
 	}
 	// For the length of the call only: both are gone when it ends, as in the script.
-	c.m.Sources = append(c.m.Sources, sourceOf(source, packages))
-	c.m.Repositories = append(c.m.Repositories, exr.Repository{Name: "exr-" + c.letters(8), SourceLocation: source, InstallationPolicy: "Trusted"})
-	repositories, sources := len(c.m.Repositories)-1, len(c.m.Sources)-1
-	done, err := c.install("install", "asked for", c.or("Scope", "AllUsers"), c.m.Repositories[repositories].Name)
-	c.m.Repositories = c.m.Repositories[:repositories]
-	c.m.Sources = c.m.Sources[:sources]
+	repositories, sources := c.m.Repositories, c.m.Sources
+	only := exr.Repository{Name: "exr-" + c.letters(8), SourceLocation: folder, InstallationPolicy: "Trusted"}
+	c.m.Sources = append(slices.Clip(sources), source{Address: folder, Packages: packages})
+	c.m.Repositories = append(slices.Clip(repositories), only)
+	done, err := c.install("install", "asked for", c.or("Scope", "AllUsers"), only.Name)
+	c.m.Repositories, c.m.Sources = repositories, sources
 	if err != nil {
 		return nil, err
 	}
@@ -313,7 +314,8 @@ func (c *call) stillHeld(one module) *host.Error {
 		return stillInUse(one.Name)
 	}
 	e := accessDenied(one.path(), "Microsoft.PowerShell.Commands.MoveItemCommand")
-	e.ID, e.Category, e.Exception, e.HResult = "MoveDirectoryItemIOError,Microsoft.PowerShell.Commands.MoveItemCommand", "WriteError", "System.IO.IOException", hresultSharing
+	e.ID, e.Category = "MoveDirectoryItemIOError,Microsoft.PowerShell.Commands.MoveItemCommand", "WriteError"
+	e.Exception, e.HResult = "System.IO.IOException", hresultSharing
 	return e
 }
 

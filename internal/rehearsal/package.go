@@ -188,8 +188,4 @@ func (m *model) opens(name string) bool {
 	return false
 }
 
-func sourceOf(address string, packages []pkg) source {
-	return source{Address: address, Packages: packages}
-}
-
 func lower(s string) string { return strings.ToLower(s) }

@@ -24,10 +24,11 @@ type Options struct {
 	// Machine is one of Machines; "" is DefaultMachine.
 	Machine string
 	// Dir is where its state is kept between runs; "" keeps it in memory. Nothing is made there before the first change.
+	// One Host a folder at a time: whoever opens it sees to that.
 	Dir string
 	// Faults are ordered as NAME[:ARG][:TIMES]; see Faults.
 	Faults []string
-	// Said gets what functions say beside their output, one at a time.
+	// Said gets what functions say beside their output, one at a time. It must not call the host.
 	Said func(host.Said)
 	// Classify fills in what the catalogue of errors knows; nil leaves errors as PowerShell gives them.
 	Classify func(*host.Error)
@@ -187,8 +188,8 @@ func (h *Host) run(ctx context.Context, c host.Call, bits int, query bool) ([]js
 	if err != nil {
 		return nil, err
 	}
-	if err := h.before(ctx, c, bits); err != nil {
-		return nil, err
+	if err := h.before(ctx, c); err != nil {
+		return nil, h.lose(c, bits, err)
 	}
 
 	h.mu.Lock()
@@ -208,8 +209,8 @@ func (h *Host) run(ctx context.Context, c host.Call, bits int, query bool) ([]js
 		}
 	}
 	if h.faults.take("host-dies-after", c.Func) {
-		delete(h.shared, bits)
-		return nil, died()
+		h.drop(c, bits)
+		return nil, errDied
 	}
 	return values, thrown
 }
@@ -261,8 +262,24 @@ func (h *Host) dress(thrown *host.Error, function string) *host.Error {
 	return &e
 }
 
-func died() error {
-	return fmt.Errorf("%w: the PowerShell process ended with exit status 1", host.ErrUnreachable)
+var errDied = fmt.Errorf("%w: the PowerShell process ended with exit status 1", host.ErrUnreachable)
+
+// lose is the end of a call after which nobody knows what it did.
+func (h *Host) lose(c host.Call, bits int, cause error) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.drop(c, bits)
+	if errors.Is(cause, host.ErrUnreachable) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", host.ErrUnreachable, cause)
+}
+
+// drop forgets the shared process, unless the call had one of its own.
+func (h *Host) drop(c host.Call, bits int) {
+	if !c.Fresh {
+		delete(h.shared, bits)
+	}
 }
 
 // encode is what two models are compared by. A model has nothing in it that JSON cannot take.

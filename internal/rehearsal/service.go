@@ -29,8 +29,8 @@ func (m *model) service(name string) *service {
 // start gives a service a new process.
 func (m *model) start(s *service, now time.Time) {
 	s.Status, s.Started = running, now
-	// Windows hands out multiples of four.
-	s.ProcessID = 4 * (now.Nanosecond()%8192 + 256)
+	// Windows hands out multiples of four, and rarely the same one soon again.
+	s.ProcessID, m.LastProcess = m.LastProcess+4, m.LastProcess+4
 }
 
 func getService(c *call) ([]any, error) {

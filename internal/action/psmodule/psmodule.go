@@ -71,8 +71,13 @@ func (p *Module) Check(ctx context.Context, r host.Reader) (action.Finding, erro
 		}
 		all = append(all, f)
 	}
-	return merge(Bits(p.Bits), all), nil
+	f := merge(Bits(p.Bits), all)
+	f.Changes = Subject(p.Module)
+	return f, nil
 }
+
+// Subject is what a finding about a module is about.
+func Subject(module string) string { return "module " + module }
 
 // Bits are the PowerShells that a field bits names; 0 is the session's own.
 func Bits(field string) []int {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"exorunner/internal/action"
+	"exorunner/internal/action/psmodule"
 	"exorunner/internal/exr"
 	"exorunner/internal/host"
 )
@@ -47,6 +48,9 @@ func (p *Service) Check(ctx context.Context, r host.Reader) (action.Finding, err
 		return action.Finding{}, err
 	}
 	f := action.Finding{Before: describe(s.Status, s.StartType, s.StartedUTC), After: describe(p.State, p.startType(s), "")}
+	for _, module := range p.RestartedAfter {
+		f.RestsOn = append(f.RestsOn, psmodule.Subject(module))
+	}
 	var todo []string
 	if s.Status != p.State {
 		todo = append(todo, "it is "+s.Status)

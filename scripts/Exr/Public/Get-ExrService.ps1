@@ -10,7 +10,8 @@ function Get-ExrService {
     Assert-ExrWindows -What 'a service'
     $quoted = $Name.Replace('\', '\\').Replace("'", "\'")
     foreach ($service in Get-CimInstance -ClassName Win32_Service -Filter ("Name = '" + $quoted + "'")) {
-        $startType = switch ([string] $service.StartMode) { 'Auto' { 'automatic' } 'Manual' { 'manual' } 'Disabled' { 'disabled' } default { $_.ToLowerInvariant() } }
+        $startType = ([string] $service.StartMode).ToLowerInvariant()
+        if ($startType -eq 'auto') { $startType = 'automatic' }
         if ($startType -eq 'automatic' -and $service.DelayedAutoStart) { $startType = 'delayed' }
         $started = $null
         if ($service.ProcessId -gt 0) {

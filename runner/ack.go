@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"exorunner/internal/action"
+	"exorunner/internal/engine"
+	"exorunner/internal/notes"
+)
+
+func newAck(a *app) *cobra.Command {
+	var by, text, spec string
+	c := &cobra.Command{
+		Use:   "ack ID --by NAME",
+		Short: "Acknowledge a notice: what a person had to do is done",
+		Long:  "ack keeps in the state folder who acknowledged a notice and when. The task that waits for it is ok from then on.\n",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if strings.TrimSpace(by) == "" {
+				return hinted(usage("ack %s: who acknowledges it?", args[0]), "exorunner ack %s --by NAME", args[0])
+			}
+			book, err := a.notes(spec, false)
+			if err != nil {
+				return err
+			}
+			if err := book.Keep(args[0], action.Note{By: by, At: time.Now().UTC(), Text: text}); err != nil {
+				return fail(engine.StatusFailed, err)
+			}
+			fmt.Fprintf(a.stdout, "%-*sacknowledged by %s\n", 12, args[0], by)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&by, "by", "", "who acknowledges it")
+	c.Flags().StringVar(&text, "text", "", "what there is to say about it")
+	c.Flags().StringVar(&spec, "host", "auto", "rehearsal[:MACHINE] for a modelled machine's notice")
+	return c
+}
+
+// notes are kept beside the machine's other state.
+func (a *app) notes(spec string, readOnly bool) (notes.Book, error) {
+	if name, machine, _ := strings.Cut(spec, ":"); name == rehearsalName {
+		dir, err := a.rehearsalDir()
+		if machine == "" {
+			machine = machineName(nil)
+		}
+		return notes.Book{Path: filepath.Join(dir, machine+".notes.json"), Mark: "REHEARSAL: a modelled machine, not a real one", ReadOnly: readOnly}, err
+	}
+	dir, err := a.stateDir()
+	return notes.Book{Path: filepath.Join(dir, "notes.json"), ReadOnly: readOnly}, err
+}

@@ -1,0 +1,74 @@
+// Command exorunner moves a Cloud Extender server to ExchangeOnlineManagement V3 and keeps proving that it holds. This
+// package is the wiring: one file a command, flags, exit status. The work is in internal.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"exorunner/internal/engine"
+)
+
+func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// An exit is an error with the status that it ends with, and what to type next.
+type exit struct {
+	status int
+	err    error // nil: everything has been said
+	hint   string
+}
+
+func (e *exit) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("status %d", e.status)
+	}
+	return e.err.Error()
+}
+
+func (e *exit) Unwrap() error { return e.err }
+
+func fail(status int, err error) error { return &exit{status: status, err: err} }
+
+func usage(format string, args ...any) error {
+	return &exit{status: engine.StatusUsage, err: fmt.Errorf(format, args...)}
+}
+
+func hinted(err error, format string, args ...any) error {
+	var e *exit
+	if !errors.As(err, &e) {
+		e = &exit{status: engine.StatusUsage, err: err}
+	}
+	e.hint = fmt.Sprintf(format, args...)
+	return e
+}
+
+// execute runs one command line. The first interrupt ends what is under way in order, the second at once.
+func execute(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	root := newRoot(stdout, stderr)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return engine.StatusOK
+	}
+	var e *exit
+	if !errors.As(err, &e) { // cobra's own: a flag or a command that does not exist
+		e = &exit{status: engine.StatusUsage, err: err, hint: "exorunner --help"}
+	}
+	if errs, ok := asErrors(e.err); ok { // as compilers do, so that editors find the places
+		fmt.Fprintf(stderr, "%v\nexorunner: the playbook is wrong, nothing was touched\n", errs)
+	} else if e.err != nil {
+		fmt.Fprintf(stderr, "exorunner: %v\n", e.err)
+	}
+	if e.hint != "" {
+		fmt.Fprintf(stderr, "hint: %s\n", e.hint)
+	}
+	return e.status
+}

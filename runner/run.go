@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"exorunner/internal/action"
+	"exorunner/internal/catalog"
+	"exorunner/internal/engine"
+	"exorunner/internal/exr"
+	"exorunner/internal/host"
+	"exorunner/internal/lock"
+	"exorunner/internal/playbook"
+	"exorunner/internal/report"
+	"exorunner/internal/secret"
+)
+
+// runOptions are what plan, apply and verify share.
+type runOptions struct {
+	command  engine.Command
+	host     string
+	faults   []string
+	sets     []string
+	files    []string
+	tags     []string
+	skipTags []string
+	verbose  bool
+	prove    bool
+	detailed bool
+	wait     time.Duration
+}
+
+func (o *runOptions) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&o.host, "host", "auto", "auto, powershell, pwsh, the path of a PowerShell, or rehearsal[:MACHINE]")
+	f.StringArrayVar(&o.faults, "fault", nil, "what goes wrong in a rehearsal: NAME[:ARG][:TIMES]; may be repeated")
+	f.StringArrayVar(&o.sets, "var", nil, "NAME=VALUE of a playbook's variable; may be repeated")
+	f.StringArrayVar(&o.files, "vars", nil, "YAML file of variables; may be repeated, later ones win")
+	f.StringSliceVar(&o.tags, "tags", nil, "only tasks with one of these tags")
+	f.StringSliceVar(&o.skipTags, "skip-tags", nil, "no task with one of these tags")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "also what was said on the machine, and the evidence")
+}
+
+// runInfo is what expressions see as run.
+type runInfo struct {
+	ID        string `expr:"id"`
+	Command   string `expr:"command"`
+	Rehearsal bool   `expr:"rehearsal"`
+}
+
+// run is plan, apply and verify from the command line to the status.
+func (a *app) run(ctx context.Context, o *runOptions, args []string) error {
+	out, err := a.output(o.verbose)
+	if err != nil {
+		return err
+	}
+	name, err := playbookName(o.host, args)
+	if err != nil {
+		return err
+	}
+	t, err := a.open(o.host, o.faults, out.said)
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	keeper := &secret.Keeper{From: t.secrets}
+	out.hide = keeper
+	book, err := a.notes(o.host, o.command != engine.Apply)
+	if err != nil {
+		return err
+	}
+	deps := action.Deps{Secrets: keeper, Notes: book, ReadOnly: o.command != engine.Apply, Outside: o.command != engine.Plan || o.prove}
+	play, err := a.load(name, o, t.vars, deps)
+	if err != nil {
+		return err
+	}
+	if err := t.there(); err != nil {
+		return err
+	}
+	if o.command != engine.Plan {
+		held, err := lock.Take(ctx, t.lock, o.wait)
+		if err != nil {
+			return lockError(err)
+		}
+		defer held.Free()
+	}
+	return a.start(ctx, o, t, play, out)
+}
+
+func lockError(err error) error {
+	var held *lock.Held
+	switch {
+	case errors.As(err, &held):
+		return hinted(fail(engine.StatusLocked, err), "wait for it to end, or let this one wait with --wait 30m")
+	case errors.Is(err, context.Canceled):
+		return fail(engine.StatusInterrupted, errors.New("interrupted while waiting for another run; nothing was touched"))
+	}
+	return fail(engine.StatusUsage, err)
+}
+
+// start asks the machine for its facts, decodes every task with them and lets the engine do the rest.
+func (a *app) start(ctx context.Context, o *runOptions, t *target, book *playbook.Playbook, out *output) error {
+	info := runInfo{ID: runID(time.Now()), Command: string(o.command), Rehearsal: t.rehearsal}
+	var facts exr.Facts
+	if err := t.Query(ctx, exr.GetFact(), &facts); err != nil {
+		if ctx.Err() != nil {
+			return fail(engine.StatusInterrupted, errors.New("interrupted before the first task; nothing was touched"))
+		}
+		return hinted(fail(statusOf(err), fmt.Errorf("facts of %s: %w", t.Name(), err)), "%s", constrainedHint(err))
+	}
+	tasks, handlers, err := book.Bind(facts, info)
+	if err != nil {
+		return fail(engine.StatusUsage, err)
+	}
+	job := engine.Job{
+		Run: info.ID, Command: o.command, Playbook: book.Name, Goal: book.Goal, Host: t.Host, Rehearsal: t.rehearsal, Prove: o.prove,
+		Tasks: o.engineTasks(tasks), Handlers: o.engineTasks(handlers), Warnings: otherAccount(book.As, facts),
+	}
+	e := &engine.Engine{Reporter: out, Sleep: t.sleep}
+	sum := e.Run(ctx, job)
+	if out.failed() != nil {
+		return fail(engine.StatusFailed, fmt.Errorf("output: %w", out.failed()))
+	}
+	status := sum.Status()
+	if status == engine.StatusOK && o.command == engine.Plan && o.detailed && sum.Counts[report.Change] > 0 {
+		status = engine.StatusDiffers
+	}
+	if status == engine.StatusOK {
+		return nil
+	}
+	return &exit{status: status}
+}
+
+// otherAccount: repository, certificate store, proxy, TEMP and CurrentUser modules belong to the account.
+func otherAccount(as string, facts exr.Facts) []string {
+	me := facts.Account.Domain + `\` + facts.Account.Name
+	_, bare, qualified := strings.Cut(as, `\`)
+	if as == "" || strings.EqualFold(as, me) || !qualified && strings.EqualFold(as, facts.Account.Name) || bare == "" && strings.EqualFold(as, facts.Account.Name) {
+		return nil
+	}
+	return []string{fmt.Sprintf("this run is by %s and Cloud Extender is %s: repositories, certificates, proxy, TEMP and modules of the current user are another's", me, as)}
+}
+
+func (o *runOptions) engineTasks(bound []*playbook.Bound) []engine.Task {
+	tasks := make([]engine.Task, len(bound))
+	for i, b := range bound {
+		tasks[i] = engine.Task{
+			Name: b.Name, Action: b.Action, Do: b.Do, Local: catalog.Local(b.Action),
+			Retry:   engine.Retry{Attempts: b.Retry.Attempts, Wait: b.Retry.Wait, MaxWait: b.Retry.MaxWait},
+			Timeout: b.Timeout, Notify: b.Notify, GoOn: b.OnFailure == "continue", Skip: o.skip(b),
+		}
+	}
+	return tasks
+}
+
+func (o *runOptions) skip(b *playbook.Bound) string {
+	switch {
+	case !b.When:
+		return "when " + b.WhenText
+	case len(o.tags) > 0 && !common(o.tags, b.Tags):
+		return "has none of the tags " + strings.Join(o.tags, ", ")
+	case common(o.skipTags, b.Tags):
+		return "has a tag of --skip-tags " + strings.Join(o.skipTags, ",")
+	}
+	return ""
+}
+
+func common(a, b []string) bool {
+	for _, x := range a {
+		for _, y := range b {
+			if x == y {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// runID sorts by time and is not guessed.
+func runID(now time.Time) string {
+	var b [4]byte
+	rand.Read(b[:])
+	return now.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(b[:])
+}
+
+// output is the printer of a run, and where what is said on the machine goes.
+type output struct {
+	mu      sync.Mutex
+	printer report.Reporter
+	broken  func() error
+	hide    *secret.Keeper
+	last    report.Event // the newest of the run: what is said belongs to it
+}
+
+func (a *app) output(verbose bool) (*output, error) {
+	out := &output{hide: &secret.Keeper{}}
+	w := writer(func(p []byte) (int, error) {
+		if _, err := a.stdout.Write(out.hide.Hide(p)); err != nil {
+			return 0, err
+		}
+		return len(p), nil
+	})
+	switch a.format {
+	case "text":
+		live := false
+		if f, ok := a.stdout.(*os.File); ok {
+			live = term.IsTerminal(int(f.Fd()))
+		}
+		t := &report.Text{W: w, Verbose: verbose, Live: live, Colour: live && os.Getenv("NO_COLOR") == ""}
+		out.printer, out.broken = t, func() error { return t.Err }
+	case "json":
+		j := &report.JSON{W: w}
+		out.printer, out.broken = j, func() error { return j.Err }
+	default:
+		return nil, usage("--format %s: want text or json", a.format)
+	}
+	return out, nil
+}
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }
+
+// Report implements report.Reporter.
+func (o *output) Report(e report.Event) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.last = e
+	o.printer.Report(e)
+}
+
+func (o *output) failed() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.broken()
+}
+
+// said turns what a function says into an event of the task under way.
+func (o *output) said(s host.Said) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.last.Run == "" { // before the run: the facts
+		return
+	}
+	e := report.Event{
+		Kind: report.Message, Time: time.Now().UTC(), Run: o.last.Run, Rehearsal: o.last.Rehearsal, Command: o.last.Command,
+		Playbook: o.last.Playbook, Host: o.last.Host, Message: &report.Saying{Kind: s.Kind, Text: s.Text},
+	}
+	if o.last.Kind == report.TaskStarted || o.last.Kind == report.Attempt {
+		e.Task, e.Action, e.Index, e.Of = o.last.Task, o.last.Action, o.last.Index, o.last.Of
+	}
+	o.printer.Report(e)
+}
