@@ -79,7 +79,12 @@ func (a *app) run(ctx context.Context, o *runOptions, args []string) error {
 	if err != nil {
 		return err
 	}
-	deps := action.Deps{Secrets: keeper, Notes: book, ReadOnly: o.command != engine.Apply, Outside: o.command != engine.Plan || o.prove}
+	outside := o.command != engine.Plan || o.prove
+	fetcher, err := a.fetcher(t, o.command != engine.Apply, outside, out.said)
+	if err != nil {
+		return err
+	}
+	deps := action.Deps{Secrets: keeper, Notes: book, Fetch: fetcher, ReadOnly: o.command != engine.Apply, Outside: outside}
 	play, err := a.load(name, o, t.vars, deps)
 	if err != nil {
 		return err

@@ -31,6 +31,8 @@ type target struct {
 	there func() error
 	// sleep is between two attempts; nil is by the clock.
 	sleep func(context.Context, time.Duration) error
+	// fetch is the modelled machine's; a real one has the network.
+	fetch func(readOnly bool) action.Fetcher
 }
 
 // rehearsalName is what --host says for a modelled machine; behind a colon stands which.
@@ -70,7 +72,7 @@ func (a *app) openRehearsal(machine string, faults []string, said func(host.Said
 	if err != nil {
 		return nil, hinted(fail(engine.StatusUsage, err), "exorunner rehearsal list shows the machines and the faults")
 	}
-	return &target{Host: h, rehearsal: true, vars: h.Vars(), secrets: h.Secrets(), lock: rehearsalLock(dir), close: nothing, there: nothing, sleep: clock.sleep}, nil
+	return &target{Host: h, rehearsal: true, vars: h.Vars(), secrets: h.Secrets(), lock: rehearsalLock(dir), close: nothing, there: nothing, sleep: clock.sleep, fetch: h.Fetcher}, nil
 }
 
 func (a *app) stateDir() (string, error) {

@@ -100,6 +100,7 @@ func Needed(err error) string {
 type Deps struct {
 	Secrets Secrets
 	Notes   Notes
+	Fetch   Fetcher
 	// ReadOnly is set where nothing may change: in a plan and in verify. A user's script runs then only if its author says
 	// that it reads only.
 	ReadOnly bool

@@ -9,6 +9,7 @@ import (
 	"exorunner/internal/action/cemodule"
 	"exorunner/internal/action/certificate"
 	"exorunner/internal/action/closed"
+	"exorunner/internal/action/download"
 	"exorunner/internal/action/environment"
 	"exorunner/internal/action/executionpolicy"
 	"exorunner/internal/action/exoconnect"
@@ -110,6 +111,20 @@ timeout: 10m`,
 		Example: `name: the certificate holds
 action: certificate
 with: {thumbprint: C919C4C881CEFF6CDF867FF1FC6A10D45BB02A26, warn_before: 30d}`,
+	},
+	{
+		Name:  "download",
+		About: "Stages a file from where the site says, and only the file of that SHA-256: resumable, verified while it comes and again before it is used, from the cache where it was fetched before. Without `install` it is staged and nothing more; with it a reviewed .msi or .exe is run unattended, once.",
+		New:   download.New,
+		Example: `name: the package of the ActiveSync module
+action: download
+with:
+  path: 'C:\ProgramData\exorunner\staged\ActiveSync-3.000.100.exe'
+  urls: ["https://files.contoso.com/maas360/ActiveSync-3.000.100.exe", '\\files\maas360\ActiveSync-3.000.100.exe']
+  sha256: 4c3d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091a2b
+  version: "3.000.100"
+  publisher: {subject: "Fiberlink Communications Corporation"}
+retry: {attempts: 4, wait: 1m, max_wait: 15m}`,
 	},
 	{
 		Name:  "ce_module",

@@ -33,6 +33,8 @@ type model struct {
 	Tenant       tenant            `json:"tenant"`
 	LastProcess  int               `json:"lastProcess"` // id of the newest one
 	Arrivals     []arrival         `json:"arrivals"`
+	Downloads    []download        `json:"downloads,omitempty"` // what there is to be fetched from outside
+	Parts        map[string]int64  `json:"parts,omitempty"`     // bytes of unfinished downloads, by path
 	// Scripts are those that were run, by SHA-256: what they did is unknown, that they ran is not.
 	Scripts []string `json:"scripts,omitempty"`
 }
