@@ -14,11 +14,14 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/tools/txtar"
+
+	"exorunner/internal/pwsh/pwshtest"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected text in the scripts")
 
 func TestMain(m *testing.M) {
+	pwshtest.Main()
 	testscript.Main(m, map[string]func(){"exorunner": main})
 }
 

@@ -117,6 +117,9 @@ type Origin struct {
 
 // InstallModule installs exactly one version: one Installed.
 func InstallModule(name, version, repository, scope, method string) host.Call {
+	if method == "auto" { // what the function does by itself
+		method = ""
+	}
 	return host.Call{Func: "Install-ExrModule", Fresh: true,
 		Args: given(args{"Name": name, "Version": version, "Repository": repository, "Scope": scope, "Method": method})}
 }
