@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +20,7 @@ import (
 func newRehearsal(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rehearsal",
-		Short: "The modelled machines: list, show, reset",
+		Short: "The modelled machines: list, show, deliver, reset",
 		Long:  "A rehearsal machine is a modelled Cloud Extender server. It is kept in the state folder, and nothing on it is real.\n",
 	}
 	c.AddCommand(
@@ -47,6 +49,11 @@ func newRehearsal(a *app) *cobra.Command {
 			},
 		},
 		&cobra.Command{
+			Use: "deliver [MACHINE]", Short: "Let everything arrive that a machine still waits for", Args: cobra.MaximumNArgs(1),
+			Long: "deliver lets the time pass after which Cloud Extender has fetched its own modules.\n",
+			RunE: func(cmd *cobra.Command, args []string) error { return a.deliver(cmd.Context(), machineName(args)) },
+		},
+		&cobra.Command{
 			Use: "reset [MACHINE]", Short: "Forget what was done to a machine", Args: cobra.MaximumNArgs(1),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				dir, err := a.rehearsalDir()
@@ -70,6 +77,28 @@ func newRehearsal(a *app) *cobra.Command {
 		},
 	)
 	return c
+}
+
+func (a *app) deliver(ctx context.Context, machine string) error {
+	dir, err := a.rehearsalDir()
+	if err != nil {
+		return err
+	}
+	held, err := lock.Take(ctx, rehearsalLock(dir), 0)
+	if err != nil {
+		return lockError(err)
+	}
+	defer held.Free()
+	n, err := rehearsal.Deliver(dir, machine, time.Now())
+	if err != nil {
+		return asUsage(err)
+	}
+	if n == 0 {
+		fmt.Fprintf(a.stdout, "REHEARSAL   %s waits for nothing\n", machine)
+		return nil
+	}
+	fmt.Fprintf(a.stdout, "REHEARSAL   %s has got what it waited for: %d delivered\n", machine, n)
+	return nil
 }
 
 func machineName(args []string) string {
