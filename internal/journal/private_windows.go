@@ -1,0 +1,98 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// makePrivate makes the folder where it is not there, and gives it to SYSTEM and Administrators alone, inheriting
+// nothing from above: %ProgramData% lets every user make files. Who is no administrator keeps access to a folder of
+// their own.
+func makePrivate(dir string) error {
+	if err := onThisMachine(dir); err != nil {
+		return err
+	}
+	sd, err := descriptor()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return err
+	}
+	name, err := windows.UTF16PtrFromString(dir)
+	if err != nil {
+		return err
+	}
+	// Made with its descriptor, it is never open to others, not for a moment.
+	attributes := &windows.SecurityAttributes{Length: uint32(unsafe.Sizeof(windows.SecurityAttributes{})), SecurityDescriptor: sd}
+	err = windows.CreateDirectory(name, attributes)
+	if err == nil || !errors.Is(err, windows.ERROR_ALREADY_EXISTS) {
+		return err
+	}
+	if err := ownedByUs(dir); err != nil {
+		return err
+	}
+	acl, _, err := sd.DACL()
+	if err != nil {
+		return err
+	}
+	return windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT,
+		windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, acl, nil)
+}
+
+// descriptor is "full access for SYSTEM and Administrators, for everything below too, and nothing inherited".
+// https://learn.microsoft.com/windows/win32/secauthz/ace-strings
+func descriptor() (*windows.SECURITY_DESCRIPTOR, error) {
+	text := "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
+	token := windows.GetCurrentProcessToken()
+	if !token.IsElevated() {
+		user, err := token.GetTokenUser()
+		if err != nil {
+			return nil, err
+		}
+		text += "(A;OICI;FA;;;" + user.User.Sid.String() + ")"
+	}
+	return windows.SecurityDescriptorFromString(text)
+}
+
+// ownedByUs refuses a folder that somebody else made first: an owner can always give themselves access.
+func ownedByUs(dir string) error {
+	sd, err := windows.GetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
+	if err != nil {
+		return err
+	}
+	owner, _, err := sd.Owner()
+	if err != nil {
+		return err
+	}
+	user, err := windows.GetCurrentProcessToken().GetTokenUser()
+	if err != nil {
+		return err
+	}
+	if owner.Equals(user.User.Sid) || owner.IsWellKnown(windows.WinLocalSystemSid) || owner.IsWellKnown(windows.WinBuiltinAdministratorsSid) {
+		return nil
+	}
+	return fmt.Errorf("%s: belongs to %s; give it to Administrators, or name another folder", dir, owner)
+}
+
+// onThisMachine refuses network shares: SQLite's log needs memory that all who open it share, and a share's locks
+// cannot be relied on. https://www.sqlite.org/wal.html
+func onThisMachine(dir string) error {
+	full, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	root, err := windows.UTF16PtrFromString(filepath.VolumeName(full) + `\`)
+	if err != nil {
+		return err
+	}
+	if windows.GetDriveType(root) == windows.DRIVE_REMOTE {
+		return fmt.Errorf("%s: on a network share; a journal must be on a disk of this machine", dir)
+	}
+	return nil
+}
