@@ -128,7 +128,7 @@ func (a *app) start(ctx context.Context, o *runOptions, t *target, book *playboo
 		return fail(engine.StatusUsage, err)
 	}
 	job := engine.Job{
-		Run: info.ID, Command: o.command, Playbook: book.Name, Goal: book.Goal, Host: t.Host, Rehearsal: t.rehearsal, Prove: o.prove,
+		Run: info.ID, Command: o.command, Playbook: book.Name, Goal: o.goal(book), Host: t.Host, Rehearsal: t.rehearsal, Prove: o.prove,
 		Tasks: o.engineTasks(tasks), Handlers: o.engineTasks(handlers), Warnings: otherAccount(book.As, facts),
 	}
 	e := &engine.Engine{Reporter: out, Sleep: t.sleep}
@@ -166,6 +166,14 @@ func (o *runOptions) engineTasks(bound []*playbook.Bound) []engine.Task {
 		}
 	}
 	return tasks
+}
+
+// goal is none where tags choose among the tasks: a part of a playbook cannot say that the whole holds.
+func (o *runOptions) goal(book *playbook.Playbook) string {
+	if len(o.tags)+len(o.skipTags) > 0 {
+		return ""
+	}
+	return book.Goal
 }
 
 func (o *runOptions) skip(b *playbook.Bound) string {

@@ -30,7 +30,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
 		Setup: setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "snapshot": snapshot, "stable": stable, "nowhere": nowhere, "waitfile": waitFile,
+			"status": status, "snapshot": snapshot, "stable": stable, "nowhere": nowhere, "waitfile": waitFile, "waittext": waitText,
 		},
 	})
 }
@@ -105,6 +105,7 @@ var (
 	times    = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z`)
 	hashes   = regexp.MustCompile(`[0-9a-f]{64}`)
 	dates    = regexp.MustCompile(`\d{4}-\d\d-\d\d`)
+	waits    = regexp.MustCompile(`(waits +)[0-9.hms]+`) // jitter
 	daysLeft = regexp.MustCompile(`\(\d+ days\)`)
 )
 
@@ -118,6 +119,7 @@ func stable(ts *testscript.TestScript, neg bool, args []string) {
 	text = times.ReplaceAllString(text, "TIME")
 	text = hashes.ReplaceAllString(text, "HASH")
 	text = dates.ReplaceAllString(text, "DATE")
+	text = waits.ReplaceAllString(text, "${1}SOME TIME")
 	text = daysLeft.ReplaceAllString(text, "(N days)")
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o666))
 }
@@ -182,4 +184,18 @@ func waitFile(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	ts.Fatalf("%s did not appear", args[0])
+}
+
+// waittext TEXT PATH waits until a file has a text in it.
+func waitText(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: waittext TEXT PATH")
+	}
+	for range 1000 {
+		if raw, err := os.ReadFile(ts.MkAbs(args[1])); err == nil && bytes.Contains(raw, []byte(args[0])) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("%q did not appear in %s", args[0], args[1])
 }
