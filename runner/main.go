@@ -49,6 +49,8 @@ func hinted(err error, format string, args ...any) error {
 
 // execute runs one command line. The first interrupt ends what is under way in order, the second at once.
 func execute(args []string, stdout, stderr io.Writer) int {
+	// Whoever reads the output may go away; the run goes on, for ending it in the middle would be worse.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)

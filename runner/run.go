@@ -133,14 +133,14 @@ func (a *app) start(ctx context.Context, o *runOptions, t *target, book *playboo
 	}
 	e := &engine.Engine{Reporter: out, Sleep: t.sleep}
 	sum := e.Run(ctx, job)
-	if out.failed() != nil {
-		return fail(engine.StatusFailed, fmt.Errorf("output: %w", out.failed()))
-	}
 	status := sum.Status()
 	if status == engine.StatusOK && o.command == engine.Plan && o.detailed && sum.Counts[report.Change] > 0 {
 		status = engine.StatusDiffers
 	}
-	if status == engine.StatusOK {
+	switch err := out.failed(); {
+	case status == engine.StatusOK && err != nil: // the run itself went well, and nobody was told
+		return fail(engine.StatusFailed, fmt.Errorf("the run went well, and its output could not be written: %w", err))
+	case status == engine.StatusOK:
 		return nil
 	}
 	return &exit{status: status}
