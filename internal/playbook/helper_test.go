@@ -52,7 +52,7 @@ type module struct {
 	Password   Secret            `yaml:"password" doc:"a reference"`
 	Passwords  map[string]Secret `yaml:"passwords" doc:"references"`
 	Deps       any               // not for playbooks
-	unexported string
+	unexported string            //lint:ignore U1000 the decoder has to pass it over
 }
 
 type factsShape struct {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -277,14 +276,4 @@ func (c *converter) number(n *node, v any) {
 			c.errs.at(n.at, "%s is no number that can be used; a text must be in quotes", n.text)
 		}
 	}
-}
-
-// keys are the names of a map's fields, sorted.
-func (n *node) keys() []string {
-	var all []string
-	for _, p := range n.pairs {
-		all = append(all, p.key)
-	}
-	slices.Sort(all)
-	return all
 }

@@ -50,8 +50,9 @@ func within(t *testing.T) context.Context {
 }
 
 func hasAName(t *testing.T, h host.Host) {
-	if h.Name() == "" || h.Name() != h.Name() {
-		t.Errorf("Name() = %q, then %q; want the same name twice", h.Name(), h.Name())
+	first := h.Name()
+	if again := h.Name(); first == "" || first != again {
+		t.Errorf("Name() = %q, then %q; want the same name twice", first, again)
 	}
 }
 
