@@ -2,6 +2,9 @@ package pwsh
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 	"unsafe"
@@ -22,6 +25,8 @@ func checkGone(t testing.TB, s *Session) {
 	}
 }
 
+// family are the living of a fake and its children. They run this binary, as others with the number of a dead parent,
+// which Windows soon gives away again, do not.
 func family(t testing.TB, pid uint32) (alive []string) {
 	t.Helper()
 	snapshot, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPPROCESS, 0)
@@ -31,8 +36,10 @@ func family(t testing.TB, pid uint32) (alive []string) {
 	defer func() { _ = windows.CloseHandle(snapshot) }()
 	e := windows.ProcessEntry32{Size: uint32(unsafe.Sizeof(windows.ProcessEntry32{}))}
 	for err = windows.Process32First(snapshot, &e); err == nil; err = windows.Process32Next(snapshot, &e) {
-		if e.ProcessID == pid || e.ParentProcessID == pid {
-			alive = append(alive, fmt.Sprintf("%s %d of %d", windows.UTF16ToString(e.ExeFile[:]), e.ProcessID, e.ParentProcessID))
+		name := windows.UTF16ToString(e.ExeFile[:])
+		ours := strings.EqualFold(name, filepath.Base(self(t))) && e.ProcessID != uint32(os.Getpid())
+		if ours && (e.ProcessID == pid || e.ParentProcessID == pid) {
+			alive = append(alive, fmt.Sprintf("%s %d of %d", name, e.ProcessID, e.ParentProcessID))
 		}
 	}
 	return alive

@@ -62,7 +62,8 @@ func (h *Host) Query(ctx context.Context, c host.Call, out any) error {
 // Invoke calls any function. Its error wraps a *host.Error if the function failed, or the request could not be read;
 // host.ErrUnreachable if nobody knows what it did, or PowerShell did not become ready; host.ErrNoPowerShell and
 // host.ErrConstrained where nothing can run. A context that ended before anything was sent is no ErrUnreachable. Any
-// other error is about the call itself, which was not sent, or about an answer that does not fit out.
+// other error is about the call itself or a PowerShell that refused our scripts, and nothing was sent; or about an
+// answer that does not fit out.
 //
 // Timeout counts from here: waiting for another call and starting a process are part of it.
 func (h *Host) Invoke(ctx context.Context, c host.Call, out any) error {

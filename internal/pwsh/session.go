@@ -97,7 +97,7 @@ func (s *Session) prepare(ctx context.Context, nonce string, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	if mode != "FullLanguage" {
+	if mode = lastLine(mode); mode != "FullLanguage" {
 		return fmt.Errorf("language mode %.40q, as AppLocker or WDAC sets it; let this account run in FullLanguage by a rule for it, or run as another account: %w",
 			mode, host.ErrConstrained)
 	}
@@ -106,7 +106,7 @@ func (s *Session) prepare(ctx context.Context, nonce string, cfg Config) error {
 		if err != nil {
 			return err
 		}
-		if s.page.number, err = strconv.Atoi(said); err != nil {
+		if s.page.number, err = strconv.Atoi(lastLine(said)); err != nil {
 			s.page.number = utf8Page // an answer that is no number is no reason to do without PowerShell
 		}
 	}
@@ -117,19 +117,22 @@ func (s *Session) prepare(ctx context.Context, nonce string, cfg Config) error {
 		if err != nil {
 			return err
 		}
-		if said != "ready" {
+		if lastLine(said) != "ready" {
 			return fmt.Errorf("bootstrap: %.400s", said)
 		}
 	}
 	return nil
 }
 
-// text runs one of our own command lines and returns the last line that it printed.
+// text runs one of our own command lines and returns what it printed.
 func (s *Session) text(ctx context.Context, line string) (string, error) {
 	x := newExchange(0, nil, nil, s.page)
-	out := strings.TrimSpace(s.exchange(ctx, x, line, func(item) {}))
-	return strings.TrimSpace(out[strings.LastIndex(out, "\n")+1:]), s.settle(x)
+	out := s.exchange(ctx, x, line, func(item) {})
+	return strings.TrimSpace(out), s.settle(x)
 }
+
+// lastLine is where an answer stands, whatever else had something to say at the start.
+func lastLine(text string) string { return strings.TrimSpace(text[strings.LastIndex(text, "\n")+1:]) }
 
 // Call runs a function and hands on, in order and on this goroutine, what it says. It returns a *host.Error if the
 // function failed. Any error that wraps ErrUnreachable leaves the effect unknown, and the session is over then:

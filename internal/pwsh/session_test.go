@@ -276,9 +276,9 @@ func TestOpenTellsWhatIsWrong(t *testing.T) {
 
 func TestABootstrapThatFailsSaysWhy(t *testing.T) {
 	e := recorded(t, "start").Exchanges
-	e[1].Stdout = strings.Replace(e[1].Stdout, "ready", "At line:1 char:10: Missing closing brace", 1)
+	e[1].Stdout = strings.Replace(e[1].Stdout, "ready", "At line:1 char:10\nMissing closing brace", 1)
 	_, err := Open(within(t, patience), self(t), follow(t, fake.Plan{Exchanges: e}))
-	if err == nil || !strings.Contains(err.Error(), "bootstrap: At line:1") || strings.Contains(err.Error(), "FromBase64String") {
+	if err == nil || !strings.Contains(err.Error(), "bootstrap: At line:1") || !strings.Contains(err.Error(), "closing brace") || strings.Contains(err.Error(), "FromBase64String") {
 		t.Errorf("got %v; want PowerShell's reason, without the script", err)
 	}
 }

@@ -25,7 +25,8 @@ const (
 	nobody   = "Nothing" // a provider that no machine has
 )
 
-// Run holds a host against the contract. open is called for each part; the host is the test's to close.
+// Run holds a host against the contract. open is called for each part, and sees to it that what it opened is closed
+// with the test. The machine needs no module and no provider.
 func Run(t *testing.T, open func(t testing.TB) host.Host) {
 	for name, part := range map[string]func(*testing.T, host.Host){
 		"it has a name":           hasAName,

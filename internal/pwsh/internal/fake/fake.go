@@ -28,7 +28,7 @@ func Main() {
 		err = json.Unmarshal(raw, &f.plan)
 	}
 	if err != nil {
-		f.give("plan", err.Error())
+		f.giveUp("plan", err.Error())
 	}
 	f.random = rand.New(rand.NewPCG(f.plan.Seed, 1))
 	f.serve()
@@ -69,8 +69,8 @@ var (
 // gaveUp is the exit status after the wire was misused.
 const gaveUp = 99
 
-// give up says why: it becomes the last text of the call.
-func (f *fake) give(what, why string) {
+// giveUp says why: it becomes the last text of the call.
+func (f *fake) giveUp(what, why string) {
 	fmt.Printf("fake: %s: %s\n", what, why)
 	os.Exit(gaveUp)
 }
@@ -89,7 +89,7 @@ func (f *fake) serve() {
 		}
 		m := commandLine.FindStringSubmatch(line)
 		if m == nil {
-			f.give("command line", "another form than the one we know: "+strconv.Quote(line))
+			f.giveUp("command line", "another form than the one we know: "+strconv.Quote(line))
 		}
 		f.run(command{text: m[1], outEnd: m[2], errEnd: m[3]})
 	}
@@ -199,7 +199,7 @@ func (f *fake) invoke(c command, encoded string) {
 		return
 	}
 	if _, defined := f.parameters[strings.ToLower(r.Func)]; defined {
-		f.give(r.Func, "neither recorded nor scripted")
+		f.giveUp(r.Func, "neither recorded nor scripted")
 	}
 	f.secretsOf(r)
 	f.fail("CommandNotFoundException", "ObjectNotFound", "The term '"+r.Func+"' is not recognized as a name of a cmdlet, function, script file, or executable program.")
@@ -217,7 +217,7 @@ func (f *fake) frame(kind string, part, parts int, data []byte) string {
 func (f *fake) frames(kind string, value any) string {
 	raw, err := json.Marshal(map[string]any{"v": value})
 	if err != nil {
-		f.give(kind, err.Error())
+		f.giveUp(kind, err.Error())
 	}
 	const size = 3400 / 4 * 3 // host.ps1 cuts the base64 at 3,400
 	parts := (len(raw) + size - 1) / size
@@ -254,7 +254,7 @@ const early = 10 * time.Millisecond
 // notYet gives up if anything is in the pipe before it was asked for.
 func (f *fake) notYet() {
 	if f.commands.Buffered() > 0 || f.secrets.Buffered() > 0 || pending(os.Stdin, early) {
-		f.give("secret", "sent before it was asked for")
+		f.giveUp("secret", "sent before it was asked for")
 	}
 }
 
@@ -265,7 +265,7 @@ func (f *fake) secret() string {
 	}
 	secret, err := base64.StdEncoding.DecodeString(strings.TrimSpace(line))
 	if err != nil {
-		f.give("secret", "not base64")
+		f.giveUp("secret", "not base64")
 	}
 	return string(secret)
 }

@@ -122,7 +122,7 @@ func (f *fake) rawBytes(r request, _ command) bool {
 	f.secretsOf(r)
 	raw, err := base64.StdEncoding.DecodeString(f.string(r, "Base64"))
 	if err != nil {
-		f.give("Base64", err.Error())
+		f.giveUp("Base64", err.Error())
 	}
 	_, _ = os.Stdout.Write(append(raw, '\n'))
 	if text := f.string(r, "Read"); text != "" {

@@ -36,19 +36,19 @@ func sameQuestion(recorded, text string) bool {
 // recordedCall finds the recorded answer to a call: of the same function with the same arguments, or else of the same
 // function; in the order of the recording, the last one again and again. Processes of one plan share that order.
 func (f *fake) recordedCall(r request) (Exchange, bool) {
-	var same, any []int
+	var same, every []int
 	for i, e := range f.plan.Exchanges {
 		recorded, ok := requestOf(e)
 		if !ok || !strings.EqualFold(recorded.Func, r.Func) {
 			continue
 		}
-		any = append(any, i)
+		every = append(every, i)
 		if len(recorded.Args) == len(r.Args) && (len(r.Args) == 0 || reflect.DeepEqual(recorded.Args, r.Args)) {
 			same = append(same, i)
 		}
 	}
 	if len(same) == 0 {
-		same = any
+		same = every
 	}
 	for _, i := range same {
 		if f.plan.claim("call", i) {
