@@ -97,6 +97,9 @@ var generalRules = []Rule{
 	}, Remedy: "The other end's certificate was not accepted, or TLS does not match: look at this server's clock, at TLS 1.2, and whether a proxy opens the traffic with a root certificate that this server lacks."},
 	{ID: "C26", Class: host.Transient, Source: dotnet, any: []pattern{
 		{HResult: 0x80072EE7}, // ERROR_WINHTTP_NAME_NOT_RESOLVED
+		// Of these only the one about a name has a host in quotes.
+		{Exception: "System.Net.WebException", Names: []string{"'outlook.office365.com'"}}, {Exception: "System.Net.WebException", Names: []string{"'login.microsoftonline.com'"}},
+		{Exception: "System.Net.WebException", Names: []string{"'www.powershellgallery.com'"}},
 		{Exception: "System.Net.*Exception", English: "The remote name could not be resolved"}, {Exception: "System.Net.*Exception", English: "No such host is known"},
 		{English: "The remote name could not be resolved"}},
 		Remedy: "DNS does not know the name: look at this server's DNS servers, and whether it reaches the internet only through a proxy."},

@@ -49,6 +49,9 @@ func Take(ctx context.Context, path string, wait time.Duration) (*Lock, error) {
 	}
 	switch {
 	case ctx.Err() != nil:
+		if got { // it came too late, and nobody would give it back
+			_ = l.lock.Unlock()
+		}
 		return nil, ctx.Err()
 	case err != nil && !errors.Is(err, context.DeadlineExceeded):
 		return nil, fmt.Errorf("lock %s: %w", path, err)

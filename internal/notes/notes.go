@@ -3,12 +3,16 @@
 package notes
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
 
 	"exorunner/internal/action"
 )
@@ -60,6 +64,11 @@ func (b Book) Keep(id string, n action.Note) error {
 	if b.ReadOnly {
 		return fmt.Errorf("note %s: nothing is written here", id)
 	}
+	free, err := b.alone()
+	if err != nil {
+		return fmt.Errorf("note %s: %w", id, err)
+	}
+	defer free()
 	c, err := b.read()
 	if err != nil {
 		return err
@@ -72,12 +81,26 @@ func (b Book) Keep(id string, n action.Note) error {
 	return b.replace(append(raw, '\n'))
 }
 
-func (b Book) replace(raw []byte) error {
-	dir := filepath.Dir(b.Path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+// patience is far longer than anybody holds the file.
+const patience = 10 * time.Second
+
+// alone keeps others from writing between our reading and our writing: a person acknowledges while a run goes on. The
+// lock's file stays; to remove it would let two others hold it at once.
+func (b Book) alone() (free func(), err error) {
+	if err := os.MkdirAll(filepath.Dir(b.Path), 0o700); err != nil {
+		return nil, err
 	}
-	f, err := os.CreateTemp(dir, filepath.Base(b.Path)+".*")
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	lock := flock.New(b.Path + ".lock")
+	if _, err := lock.TryLockContext(ctx, 20*time.Millisecond); err != nil {
+		return nil, fmt.Errorf("%s.lock: %w", b.Path, err)
+	}
+	return func() { _ = lock.Unlock() }, nil
+}
+
+func (b Book) replace(raw []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(b.Path), filepath.Base(b.Path)+".*")
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -145,9 +146,20 @@ func (t *Text) detail(label, text string) {
 	t.printf("%*s%-9s %s\n", width, "", label, indent(text))
 }
 
+// escapes are what programs send to terminals: what a machine says must not colour ours, or write over it.
+var escapes = regexp.MustCompile("\x1b\\[[0-9;?]*[ -/]*[@-~]")
+
+func printable(r rune) rune {
+	if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 {
+		return -1
+	}
+	return r
+}
+
 // indent keeps what follows a line break under what it belongs to.
 func indent(text string) string {
-	return strings.ReplaceAll(strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), "\n"), "\n", "\n"+strings.Repeat(" ", width+10))
+	text = strings.Map(printable, escapes.ReplaceAllString(strings.ReplaceAll(text, "\r\n", "\n"), ""))
+	return strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n"+strings.Repeat(" ", width+10))
 }
 
 func (t *Text) message(e Event) {

@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"sort"
@@ -34,15 +35,34 @@ func replacer(secrets map[string]bool) *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }
 
+// formsOf is a secret, and each line of one that has several: plain, in JSON, in JSON inside of JSON. Its base64 too.
 func formsOf(secret string) []string {
-	escaped, _ := json.Marshal(secret)
-	inJSON := string(escaped[1 : len(escaped)-1])
-	twice, _ := json.Marshal(inJSON)
-	forms := []string{secret, inJSON, string(twice[1 : len(twice)-1]), base64.RawStdEncoding.EncodeToString([]byte(secret))}
+	forms := append(written(secret), base64.RawStdEncoding.EncodeToString([]byte(secret)))
 	for _, line := range strings.Split(secret, "\n") {
 		if line = strings.TrimRight(line, "\r"); len(line) >= 6 { // a shorter one, say "{", would blot out the rest
-			forms = append(forms, line)
+			forms = append(forms, written(line)...)
 		}
 	}
 	return forms
+}
+
+// written is a text plain and as JSON writers put it: encoding/json escapes < > & unless it is told not to, and the
+// printers tell it.
+func written(text string) []string {
+	forms := []string{text}
+	for _, html := range []bool{false, true} {
+		once := inJSON(text, html)
+		forms = append(forms, once, inJSON(once, false), inJSON(once, true))
+	}
+	return forms
+}
+
+func inJSON(text string, html bool) string {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(html)
+	if err := e.Encode(text); err != nil {
+		return text
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(out.String(), "\n"), `"`), `"`)
 }

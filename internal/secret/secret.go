@@ -30,12 +30,19 @@ var _ action.Secrets = Stores{}
 // Resolve implements action.Secrets. Its errors are of class never: a secret does not appear by waiting.
 func (Stores) Resolve(_ context.Context, ref action.Secret) ([]byte, error) {
 	text, err := resolve(ref)
+	if errors.Is(err, errNoStore) {
+		// Its text is not repeated: it may be the secret itself.
+		return nil, &host.Error{ID: "ExrSecret", Class: host.Never, Message: "secret: " + err.Error(),
+			Remedy: "write env:NAME, file:PATH, wincred:TARGET or dpapi:PATH, and never the secret itself"}
+	}
 	if err != nil {
 		return nil, &host.Error{ID: "ExrSecret", Class: host.Never, Message: fmt.Sprintf("secret %s: %v", ref, err),
 			Remedy: "make the secret readable for the account that runs exorunner, or name another place for it"}
 	}
 	return text, nil
 }
+
+var errNoStore = errors.New("not a reference to one: no such store")
 
 func resolve(ref action.Secret) ([]byte, error) {
 	switch ref.Store() {
@@ -64,7 +71,7 @@ func resolve(ref action.Secret) ([]byte, error) {
 		}
 		return unprotected(raw)
 	}
-	return nil, errors.New("no such store")
+	return nil, errNoStore
 }
 
 func read(path string) ([]byte, error) {
@@ -101,7 +108,7 @@ func decode(raw []byte) []byte {
 	switch {
 	case bytes.HasPrefix(raw, []byte{0xef, 0xbb, 0xbf}):
 		return raw[3:]
-	case bytes.HasPrefix(raw, []byte{0xff, 0xfe}):
+	case bytes.HasPrefix(raw, []byte{0xff, 0xfe}) && len(raw)%2 == 0: // a file cut in the middle of a letter is no text
 		return decodeUTF16(raw[2:])
 	}
 	return raw

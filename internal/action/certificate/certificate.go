@@ -34,6 +34,8 @@ func (p *Certificate) Validate() []action.Problem {
 		return []action.Problem{{What: "which certificate? give thumbprint or file"}}
 	case p.Thumbprint != "" && p.File != "":
 		return []action.Problem{{Field: "file", What: "thumbprint and file name two certificates: give one"}}
+	case p.Thumbprint != "" && !action.IsThumbprint(p.Thumbprint):
+		return []action.Problem{{Field: "thumbprint", What: action.NoThumbprint}}
 	case p.Password != "" && p.File == "":
 		return []action.Problem{{Field: "password", What: "is of a file, and none is given"}}
 	}

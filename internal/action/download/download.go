@@ -163,6 +163,10 @@ func (p *Download) Apply(ctx context.Context, h host.Host) (action.Result, error
 	if p.Install == nil {
 		return res, nil
 	}
+	// Somebody may have cleared the file away since: that is no reason to run an installer again.
+	if _, done, err := p.notes.Note(p.key()); err != nil || done {
+		return res, err
+	}
 	return p.install(ctx, h, a)
 }
 

@@ -34,7 +34,7 @@ func (p *Policy) Check(ctx context.Context, r host.Reader) (action.Finding, erro
 	for _, group := range []struct{ scope, value string }{{"MachinePolicy", f.Policy.MachinePolicy}, {"UserPolicy", f.Policy.UserPolicy}} {
 		switch {
 		case group.value == "" || strings.EqualFold(group.value, "Undefined"):
-		case strings.EqualFold(group.value, "Restricted") || strings.EqualFold(group.value, "AllSigned"):
+		case strict(group.value):
 			return action.Finding{}, &host.Error{
 				ID: "ExrGroupPolicy", Class: host.Never, Message: fmt.Sprintf("a group policy (%s) says %s, and nothing on this server overrules it", group.scope, group.value),
 				Remedy: "the owner of that group policy has to set Computer (or User) Configuration, Administrative Templates, Windows Components, Windows PowerShell, 'Turn on Script Execution' to 'Allow local scripts and remote signed scripts' for this server",
@@ -47,8 +47,14 @@ func (p *Policy) Check(ctx context.Context, r host.Reader) (action.Finding, erro
 	finding := action.Finding{Before: now, After: p.Policy, Summary: p.Scope + " is " + now}
 	if !strings.EqualFold(now, p.Policy) {
 		finding.State = action.Differs
+	} else if strict(f.Policy.Effective) {
+		finding.Warnings = []string{fmt.Sprintf("in force is %s: a nearer scope decides (Get-ExecutionPolicy -List)", f.Policy.Effective)}
 	}
 	return finding, nil
+}
+
+func strict(policy string) bool {
+	return strings.EqualFold(policy, "Restricted") || strings.EqualFold(policy, "AllSigned")
 }
 
 // Apply implements action.Action.

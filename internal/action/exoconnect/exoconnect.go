@@ -57,8 +57,10 @@ func (p *Connect) Validate() []action.Problem {
 	bad := func(field, format string, args ...any) {
 		all = append(all, action.Problem{Field: field, What: fmt.Sprintf(format, args...)})
 	}
-	if _, err := version.Parse(p.Version); err != nil {
+	if v, err := version.Parse(p.Version); err != nil {
 		bad("version", "%v", err)
+	} else if v.Preview() {
+		bad("version", "%s is a preview: name a release", p.Version)
 	} else if version.Compare(p.Version, "3.0.0") < 0 {
 		bad("version", "%s speaks Remote PowerShell, which Microsoft has switched off: name a version from 3.0.0 on", p.Version)
 	}
@@ -78,11 +80,18 @@ func (p *Connect) Validate() []action.Problem {
 		{p.CertificatePassword != "", p.CertificateFile != "", "certificate_file", "certificate_password is the password of a file: which?"},
 		{p.AccessToken != "", p.Organization != "" || p.Delegated != "" || p.User != "", "organization", "needed with an access token"},
 		{p.Password != "", p.User != "", "user", "whose password is it?"},
+		{p.IdentityAccount != "", p.ManagedIdentity, "managed_identity", "managed_identity_account says which one, so this must be true"},
 		{p.User != "" && p.AccessToken == "", p.Password != "", "password", "needed for a sign-in as " + p.User},
 	} {
 		if n.has && !n.needs {
 			bad(n.field, "%s", n.what)
 		}
+	}
+	if p.Thumbprint != "" && !action.IsThumbprint(p.Thumbprint) {
+		bad("certificate_thumbprint", action.NoThumbprint)
+	}
+	if _, err := version.Parse(p.Version); err == nil && strings.Count(p.Version, ".") != 2 {
+		bad("version", "%s: write all three fields, as in 3.1.0: PowerShell takes 3.1 for another version", p.Version)
 	}
 	if tenantID.MatchString(p.Organization) {
 		bad("organization", "%s is a tenant id: give the primary *.onmicrosoft.com domain", p.Organization)
@@ -175,7 +184,7 @@ func (p *Connect) installed(ctx context.Context, r host.Reader, bits int) error 
 		return err
 	}
 	for _, m := range all {
-		if version.Compare(m.Version, p.Version) == 0 {
+		if version.Compare(m.Version, p.Version) == 0 && m.Prerelease == "" {
 			return nil
 		}
 	}

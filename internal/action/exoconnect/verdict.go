@@ -31,9 +31,10 @@ type Point struct {
 }
 
 const (
-	loadV3   = "an old module was loaded or RPS was asked for: install and import V3; enabling Basic authentication is no remedy"
-	reTry    = "connect again; if it stays, look at the proxy and at the service's health"
-	roleHint = "give the application or user a role that may run it (Exchange Administrator, or a role group with View-Only Configuration) and consent to Exchange.ManageAsApp"
+	loadV3      = "an old module was loaded or RPS was asked for: install and import V3; enabling Basic authentication is no remedy"
+	reTry       = "connect again; if it stays, look at the proxy and at the service's health"
+	otherModule = "something else than the connection answered: take the other module with that command away from this server, or name a probe that Exchange Online alone has"
+	roleHint    = "give the application or user a role that may run it (Exchange Administrator, or a role group with View-Only Configuration) and consent to Exchange.ManageAsApp"
 )
 
 // judge applies the points of a connection that works without RPS.
@@ -121,6 +122,10 @@ func answered(probes []string, c exr.Connection) []Point {
 			}
 			p.Holds = seen.OK && strings.HasPrefix(seen.Module, "tmpEXO_")
 			p.Found = fmt.Sprintf("%d from %s", seen.Count, seen.Module)
+			p.rps = strings.HasPrefix(seen.Module, "tmp_")
+			if seen.OK {
+				p.err = &host.Error{ID: "ExrProbeModule", Class: host.Never, Remedy: otherModule}
+			}
 			if seen.Error != nil {
 				failure.Classify(seen.Error)
 				p.Found, p.err = seen.Error.Message, seen.Error

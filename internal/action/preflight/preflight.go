@@ -145,13 +145,18 @@ func (p *Preflight) Look(ctx context.Context, r host.Reader) (Report, error) {
 	}
 	f := report.Facts
 	disks, err := p.disks(ctx, r, f)
-	if err != nil {
+	unread := host.As(err)
+	if err != nil && (unread == nil || unread.Class != host.Never) {
 		return report, fmt.Errorf("disk: %w", err)
 	}
 	for _, require := range requirements {
 		for _, found := range require.judge(p, f, disks) {
 			report.Findings = append(report.Findings, p.finding(require, found))
 		}
+	}
+	if unread != nil { // a finding like any other: the rest is worth knowing too
+		report.Findings = append(report.Findings, p.finding(requirement{name: "disk", severity: Refused},
+			judgement{found: unread.Message, wanted: "at least " + p.Disk, remedy: unread.Remedy}))
 	}
 	ports, err := p.ports(ctx, r)
 	if err != nil {
@@ -171,7 +176,7 @@ func (p *Preflight) finding(require requirement, j judgement) Finding {
 		f.Verdict = NotHere
 	case !j.ok && contains(p.Refuse, require.name):
 		f.Verdict = Refused
-	case !j.ok && contains(p.Warn, require.name):
+	case !j.ok && (j.mild || contains(p.Warn, require.name)):
 		f.Verdict = Warned
 	case !j.ok:
 		f.Verdict = require.severity

@@ -16,6 +16,7 @@ type judgement struct {
 	found    string
 	wanted   string
 	remedy   string
+	mild     bool // it only warns, whatever the requirement does otherwise
 }
 
 // A requirement judges one side of a machine. severity is its verdict where the playbook says nothing.
@@ -133,16 +134,19 @@ func policy(_ *Preflight, f exr.Facts, _ []exr.Disk) []judgement {
 		return one(judgement{skip: true, found: "there is none away from Windows"})
 	}
 	for _, scope := range []struct{ name, value string }{{"MachinePolicy", f.Policy.MachinePolicy}, {"UserPolicy", f.Policy.UserPolicy}} {
-		if strict(scope.value) {
-			return one(judgement{
-				found: fmt.Sprintf("a group policy (%s) says %s", scope.name, scope.value), wanted: "RemoteSigned",
-				remedy: "have the owner of that group policy set 'Turn on Script Execution' to 'Allow local scripts and remote signed scripts' for this server",
-			})
+		if scope.value == "" || strings.EqualFold(scope.value, "Undefined") {
+			continue
 		}
+		// The first one that says anything decides: MachinePolicy overrules UserPolicy.
+		return one(judgement{
+			ok: !strict(scope.value), found: fmt.Sprintf("a group policy (%s) says %s", scope.name, scope.value), wanted: "RemoteSigned",
+			remedy: "have the owner of that group policy set 'Turn on Script Execution' to 'Allow local scripts and remote signed scripts' for this server",
+		})
 	}
 	return one(judgement{
 		ok: !strict(f.Policy.Effective), found: f.Policy.Effective, wanted: "RemoteSigned",
-		remedy: "run Set-ExecutionPolicy RemoteSigned -Scope LocalMachine in an elevated PowerShell",
+		mild:   true, // no group policy stands behind it, so the action execution_policy cures it
+		remedy: "have a task with execution_policy set it, or run Set-ExecutionPolicy RemoteSigned -Scope LocalMachine in an elevated PowerShell",
 	})
 }
 

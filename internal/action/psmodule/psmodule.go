@@ -38,6 +38,9 @@ func New(action.Deps) any { return &Module{} }
 // Validate implements action.Validator.
 func (p *Module) Validate() []action.Problem {
 	var all []action.Problem
+	if strings.ContainsAny(p.Module, `*?[]/\`) {
+		all = append(all, action.Problem{Field: "name", What: fmt.Sprintf("%q is not the name of one module", p.Module)})
+	}
 	if v, err := version.Parse(p.Version); err != nil {
 		all = append(all, action.Problem{Field: "version", What: err.Error()})
 	} else if v.Preview() {
@@ -286,12 +289,19 @@ func (p *Module) Apply(ctx context.Context, h host.Host) (action.Result, error) 
 		if err != nil {
 			return action.Result{}, of(bits, err)
 		}
-		if s.exact == nil && p.State != "absent" {
+		if p.State != "absent" && (s.exact == nil || s.broken != nil) {
 			what, err := p.install(ctx, h, bits)
 			if err != nil {
 				return action.Result{}, of(bits, err)
 			}
 			said = append(said, what)
+			// The word of an installer is not enough to remove what works.
+			if s, err = p.look(ctx, h, bits); err != nil {
+				return action.Result{}, of(bits, err)
+			}
+			if s.exact == nil {
+				return action.Result{Summary: strings.Join(said, ", ")}, nil
+			}
 		}
 		for _, m := range p.toRemove(s) {
 			call := exr.UninstallModule(p.Module, m.Version, m.Scope)

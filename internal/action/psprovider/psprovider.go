@@ -25,15 +25,16 @@ func New(action.Deps) any { return &Provider{} }
 
 // Validate implements action.Validator.
 func (p *Provider) Validate() []action.Problem {
-	for field, text := range map[string]string{"minimum": p.Minimum, "version": p.Version} {
-		if _, err := version.Parse(text); err != nil {
-			return []action.Problem{{Field: field, What: err.Error()}}
+	var all []action.Problem
+	for _, v := range []struct{ field, text string }{{"minimum", p.Minimum}, {"version", p.Version}} {
+		if _, err := version.Parse(v.text); err != nil {
+			all = append(all, action.Problem{Field: v.field, What: err.Error()})
 		}
 	}
-	if p.Folder != "" && version.Compare(p.Version, p.Minimum) < 0 {
-		return []action.Problem{{Field: "version", What: fmt.Sprintf("%s in the folder is less than the minimum %s", p.Version, p.Minimum)}}
+	if len(all) == 0 && p.Folder != "" && version.Compare(p.Version, p.Minimum) < 0 {
+		all = append(all, action.Problem{Field: "version", What: fmt.Sprintf("%s in the folder is less than the minimum %s", p.Version, p.Minimum)})
 	}
-	return nil
+	return all
 }
 
 // Check implements action.Action. PowerShell 7 brings the provider with it.

@@ -5,15 +5,20 @@ package psrepository
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"exorunner/internal/action"
 	"exorunner/internal/exr"
 	"exorunner/internal/host"
+	"exorunner/internal/version"
 )
 
 // Gallery is the name that PowerShellGet reserves for its own default.
 const Gallery = "PSGallery"
+
+// leastProvider is the oldest NuGet provider that PowerShellGet works with; beside an older one it asks for it.
+const leastProvider = "2.8.5.201"
 
 // Repository is the action ps_repository.
 type Repository struct {
@@ -43,8 +48,8 @@ func (p *Repository) Check(ctx context.Context, r host.Reader) (action.Finding, 
 	if err := r.Query(ctx, exr.GetPackageProvider("NuGet"), &providers); err != nil {
 		return action.Finding{}, err
 	}
-	if len(providers) == 0 {
-		return action.Finding{}, action.Needs("the NuGet provider is not there, and PowerShellGet cannot list repositories without it")
+	if !slices.ContainsFunc(providers, func(p exr.Provider) bool { return version.Compare(p.Version, leastProvider) >= 0 }) {
+		return action.Finding{}, action.Needs(fmt.Sprintf("the NuGet provider %s or newer is not there, and PowerShellGet cannot list repositories without it", leastProvider))
 	}
 	var found []exr.Repository
 	if err := r.Query(ctx, exr.GetRepository(p.Repository), &found); err != nil {

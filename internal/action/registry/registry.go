@@ -17,7 +17,7 @@ import (
 // Value is the action registry.
 type Value struct {
 	Path  string `yaml:"path" need:"true" doc:"the key, beginning with HKLM\\"`
-	Value string `yaml:"name" doc:"the value's name; empty is the key's default value"`
+	Value string `yaml:"name" need:"true" doc:"the value's name"`
 	Type  string `yaml:"type" default:"String" enum:"String|ExpandString|MultiString|DWord|QWord" doc:"of the value"`
 	Data  any    `yaml:"value" need:"true" doc:"what it is to be: text, a list of texts, or a number"`
 	View  string `yaml:"view" default:"64" enum:"64|32|both" doc:"which view of a 64-bit Windows"`
@@ -32,6 +32,9 @@ func (p *Value) Validate() []action.Problem {
 	if _, ok := p.key(); !ok {
 		all = append(all, action.Problem{Field: "path", What: fmt.Sprintf("%q is not below HKLM\\: settings of one account are no business of a server's playbook", p.Path)})
 	}
+	if p.Value == "" {
+		all = append(all, action.Problem{Field: "name", What: "a value needs its name: the default value of a key is not kept by this action"})
+	}
 	if _, err := p.wanted(); err != nil {
 		all = append(all, action.Problem{Field: "value", What: err.Error()})
 	}
@@ -42,7 +45,8 @@ func (p *Value) Validate() []action.Problem {
 func (p *Value) key() (string, bool) {
 	for _, hive := range []string{`HKLM:\`, `HKLM\`, `HKEY_LOCAL_MACHINE\`} {
 		if len(p.Path) > len(hive) && strings.EqualFold(p.Path[:len(hive)], hive) {
-			return strings.Trim(p.Path[len(hive):], `\`), true
+			key := strings.Trim(p.Path[len(hive):], `\`)
+			return key, key != ""
 		}
 	}
 	return "", false
@@ -85,18 +89,30 @@ func number(v any) (uint64, error) {
 	return strconv.ParseUint(text, 0, 64)
 }
 
+// A value is exr.RegistryValue with its number in full: a QWord does not fit a float64.
+type value struct {
+	exr.RegistryValue
+	Value json.RawMessage `json:"value"`
+}
+
 // found is a value as wanted would say it. The registry's numbers come back signed.
-func (p *Value) found(v exr.RegistryValue) string {
+func found(v value) string {
 	if !v.Exists {
 		return "absent"
 	}
-	if n, ok := v.Value.(float64); ok && (v.Type == "DWord" || v.Type == "QWord") {
-		if n < 0 && v.Type == "DWord" {
-			n += 1 << 32
+	if n, err := strconv.ParseInt(string(v.Value), 10, 64); err == nil {
+		switch v.Type {
+		case "DWord":
+			return strconv.FormatUint(uint64(uint32(n)), 10)
+		case "QWord":
+			return strconv.FormatUint(uint64(n), 10)
 		}
-		return strconv.FormatFloat(n, 'f', -1, 64)
 	}
-	raw, _ := json.Marshal(v.Value)
+	var data any
+	if err := json.Unmarshal(v.Value, &data); err != nil {
+		return string(v.Value)
+	}
+	raw, _ := json.Marshal(data)
 	return string(raw)
 }
 
@@ -114,11 +130,11 @@ func (p *Value) Check(ctx context.Context, r host.Reader) (action.Finding, error
 	f := action.Finding{}
 	var before []string
 	for _, bits := range p.views() {
-		var now exr.RegistryValue
+		var now value
 		if err := r.Query(ctx, exr.GetRegistryValue(key, p.Value, bits), &now); err != nil {
 			return f, err
 		}
-		text := p.found(now)
+		text := found(now)
 		if text != wanted || now.Type != p.Type {
 			f.State = action.Differs
 		}

@@ -14,9 +14,11 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"exorunner/internal/action"
 	"exorunner/internal/exr"
+	"exorunner/internal/failure"
 	"exorunner/internal/host"
 )
 
@@ -71,16 +73,26 @@ func text(inline, path string) (string, error) {
 	}
 	defer f.Close()
 	raw, err := io.ReadAll(io.LimitReader(f, maxScript+1))
-	if err == nil && len(raw) > maxScript {
-		err = fmt.Errorf("script %s: over %d KiB", path, maxScript>>10)
+	switch {
+	case err != nil:
+		return "", never(err)
+	case len(raw) > maxScript:
+		return "", unfit(path, fmt.Sprintf("over %d KiB", maxScript>>10), "name the script and not some other file")
+	case !utf8.Valid(raw):
+		// Letters would be lost on the way, and another script would run than the one that was reviewed.
+		return "", unfit(path, "not UTF-8", "save it as UTF-8; Windows PowerShell's ISE and > write other encodings")
 	}
-	return strings.TrimPrefix(string(raw), "\ufeff"), err
+	return strings.TrimPrefix(string(raw), "\ufeff"), nil
+}
+
+func unfit(path, what, remedy string) error {
+	return &host.Error{ID: "ExrScriptFile", Class: host.Never, Message: fmt.Sprintf("script %s: %s", path, what), Remedy: remedy}
 }
 
 func never(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
-		return &host.Error{ID: "ExrScriptFile", Class: host.Never, Message: fmt.Sprintf("script %s: %v", p.Path, p.Err), Remedy: "put the script where the playbook says it is"}
+		return unfit(p.Path, p.Err.Error(), "put the script where the playbook says it is, readable for this account")
 	}
 	return err
 }
@@ -147,6 +159,7 @@ const rebootNeeded = 3010
 func clean(res exr.ScriptResult) error {
 	if len(res.Errors) > 0 {
 		first := res.Errors[0]
+		failure.Classify(&first)
 		return &first
 	}
 	if res.Exit != nil && *res.Exit != 0 && *res.Exit != rebootNeeded {
