@@ -66,6 +66,8 @@ func given(name string) []string {
 	switch name {
 	case "prepare-offline":
 		return []string{`folder=D:\gallery`, `provider=D:\nuget`}
+	case "rollback-exo-v3":
+		return []string{"installed_version=3.1.0"}
 	}
 	return nil
 }

@@ -188,7 +188,7 @@ func TestADeathInMidTaskIsFollowedByACheck(t *testing.T) {
 	resolved := pwshtest.Answer{Func: "Resolve-ExrModule", Say: []pwshtest.Saying{{Kind: "output", Value: map[string]any{"version": "3.1.0"}}}}
 	cfg := pwshtest.Script(t, none, there, dies, resolved)
 	got := runOver(t, cfg, engine.Apply, engine.Task{Action: "ps_module", Do: exo("3.1.0", "Local"), Retry: engine.Retry{Attempts: 2}})
-	if text := line(got); text != "ok  2 3.1.0 is installed" {
+	if text := line(got); text != "changed  2 3.1.0 is installed: in place after attempt 1, which did not get through" {
 		t.Errorf("got %q: a second Install-ExrModule would have ended the fake", text)
 	}
 	cfg = pwshtest.Script(t, none, dies)

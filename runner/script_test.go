@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -30,7 +31,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
 		Setup: setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "snapshot": snapshot, "stable": stable, "nowhere": nowhere, "waitfile": waitFile, "waittext": waitText,
+			"status": status, "snapshot": snapshot, "stable": stable, "nowhere": nowhere, "waitfile": waitFile, "waitinstalled": waitInstalled,
 		},
 	})
 }
@@ -101,10 +102,12 @@ func snapshot(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 var (
-	runIDs   = regexp.MustCompile(`\d{8}T\d{6}Z-[0-9a-f]{8}`)
-	times    = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z`)
-	hashes   = regexp.MustCompile(`[0-9a-f]{64}`)
-	dates    = regexp.MustCompile(`\d{4}-\d\d-\d\d`)
+	runIDs = regexp.MustCompile(`\d{8}T\d{6}Z-[0-9a-f]{8}`)
+	times  = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z`)
+	hashes = regexp.MustCompile(`[0-9a-f]{64}`)
+	dates  = regexp.MustCompile(`\d{4}-\d\d-\d\d`)
+	// Of one package file, and of one session of Remote PowerShell.
+	madeUp   = regexp.MustCompile(`exr-[a-z0-9]{8}|tmp_[a-z0-9]{8}\.[a-z0-9]{3}`)
 	waits    = regexp.MustCompile(`(waits +)[0-9.hms]+`) // jitter
 	daysLeft = regexp.MustCompile(`\(\d+ days\)`)
 )
@@ -119,6 +122,7 @@ func stable(ts *testscript.TestScript, neg bool, args []string) {
 	text = times.ReplaceAllString(text, "TIME")
 	text = hashes.ReplaceAllString(text, "HASH")
 	text = dates.ReplaceAllString(text, "DATE")
+	text = madeUp.ReplaceAllString(text, "MADE-UP")
 	text = waits.ReplaceAllString(text, "${1}SOME TIME")
 	text = daysLeft.ReplaceAllString(text, "(N days)")
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o666))
@@ -172,13 +176,14 @@ func TestScriptsHaveNoCommandsInTheirFiles(t *testing.T) {
 	}
 }
 
-// waitfile PATH waits until a file is there.
+// waitfile PATH [TEXT] waits until a file is there, and has that text in it.
 func waitFile(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: waitfile PATH")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: waitfile PATH [TEXT]")
 	}
-	for range 1000 {
-		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+	for range 3000 {
+		raw, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && (len(args) == 1 || bytes.Contains(raw, []byte(args[1]))) {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -186,16 +191,26 @@ func waitFile(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("%s did not appear", args[0])
 }
 
-// waittext TEXT PATH waits until a file has a text in it.
-func waitText(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: waittext TEXT PATH")
+// waitinstalled STATE waits until the modelled machine of a state file has ExO 3.1.0 installed.
+func waitInstalled(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: waitinstalled STATE")
 	}
-	for range 1000 {
-		if raw, err := os.ReadFile(ts.MkAbs(args[1])); err == nil && bytes.Contains(raw, []byte(args[0])) {
-			return
+	for range 3000 {
+		var state struct {
+			Machine struct {
+				Modules []struct{ Name, Version string }
+			}
+		}
+		raw, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && json.Unmarshal(raw, &state) == nil {
+			for _, m := range state.Machine.Modules {
+				if m.Name == "ExchangeOnlineManagement" && m.Version == "3.1.0" {
+					return
+				}
+			}
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	ts.Fatalf("%q did not appear in %s", args[0], args[1])
+	ts.Fatalf("3.1.0 was never installed in %s", args[0])
 }

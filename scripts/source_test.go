@@ -99,7 +99,7 @@ func TestSourceIsPlainText(t *testing.T) {
 
 // approved are the approved verbs that we use.
 // https://learn.microsoft.com/powershell/scripting/developer/cmdlet/approved-verbs-for-windows-powershell-commands
-var approved = []string{"Assert", "ConvertFrom", "ConvertTo", "Find", "Get", "Install", "Invoke", "New", "Open", "Read", "Resolve", "Set",
+var approved = []string{"Assert", "ConvertFrom", "ConvertTo", "Find", "Get", "Install", "Invoke", "New", "Open", "Read", "Resolve", "Restart", "Set",
 	"Start", "Stop", "Test", "Uninstall", "Wait", "Write"}
 
 func TestEachFileDefinesTheFunctionOfItsName(t *testing.T) {
@@ -265,6 +265,7 @@ var called = map[string]struct {
 	"Exr/Public/Install-ExrModule.ps1":     {what: "$verb"},
 	"Exr/Public/Test-ExrConnection.ps1":    {what: "$one.command"},
 	"Exr/Private/Set-ExrServiceStart.ps1":  {what: "$program", native: true},
+	"Exr/Public/Restart-ExrComputer.ps1":   {what: "$program", native: true},
 	"Exr/Private/Invoke-ExrScriptText.ps1": {what: "$block"},
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -27,6 +28,7 @@ type result struct {
 	err           *report.Error
 	class         host.Class
 	final         bool // no other attempt can help
+	applied       bool // Apply was called
 	attempt       int
 }
 
@@ -39,11 +41,20 @@ func (r *run) attempts(ctx context.Context, t Task) result {
 		timeout = DefaultTimeout
 	}
 	h, freshUsed := r.j.Host, false
+	var broken *result // the first attempt that applied and did not get through
 	for n := 1; ; n++ {
 		bounded, cancel := context.WithTimeout(ctx, timeout)
 		res := r.once(bounded, t, h)
 		cancel()
 		res.attempt = n
+		if broken == nil && res.applied {
+			broken = &res
+		}
+		if res.outcome == report.OK && broken != nil {
+			// Whoever waits for a change, a handler above all, must hear of it.
+			res.outcome, res.before = report.Changed, broken.before
+			res.summary = fmt.Sprintf("%s: in place after attempt %d, which did not get through", res.summary, broken.attempt)
+		}
 		if ctx.Err() != nil || r.settled(res) {
 			return r.interrupted(ctx, res)
 		}
@@ -138,7 +149,7 @@ func (r *run) once(ctx context.Context, t Task, h host.Host) result {
 		res.outcome, res.unverified = report.Change, f.State == action.Unverifiable
 		r.changing[f.Changes] = f.Changes != ""
 	case r.j.Command == Verify && f.State == action.Unverifiable:
-		res.outcome, res.summary = report.Skipped, "there is no check that could say whether it holds"
+		res.outcome, res.summary = report.Skipped, "cannot be verified: "+f.Summary
 	case r.j.Command == Verify:
 		res.outcome = report.Drift
 	default:
@@ -165,9 +176,11 @@ func (r *run) apply(ctx context.Context, a action.Action, h host.Host, f action.
 		err = nil
 	}
 	if err != nil {
-		return r.failed(err)
+		res := r.failed(err)
+		res.applied, res.before = true, f.Before
+		return res
 	}
-	res := result{outcome: report.Changed, summary: done.Summary, before: f.Before, after: f.After, warnings: done.Warnings, reboot: done.Reboot}
+	res := result{outcome: report.Changed, summary: done.Summary, applied: true, before: f.Before, after: f.After, warnings: done.Warnings, reboot: done.Reboot}
 	if res.summary == "" {
 		res.summary = f.Summary
 	}
@@ -181,11 +194,12 @@ func (r *run) apply(ctx context.Context, a action.Action, h host.Host, f action.
 		res = r.failed(fmt.Errorf("check after apply: %w", err))
 	case again.State == action.Differs:
 		res = r.failed(fmt.Errorf("still to do after apply: %s", again.Summary))
+		res.err.Remedy = "it was reported as done and the machine does not show it: look with --verbose at what was said, and whether a policy, a virus scanner or another tool undoes it"
 	case again.State == action.Waiting:
 		res.outcome, res.summary = report.Waiting, again.Summary
 		res.err = &report.Error{Class: "waiting", Message: again.Summary, Remedy: again.Remedy}
 	}
-	res.before, res.reboot = f.Before, done.Reboot
+	res.applied, res.before, res.reboot = true, f.Before, done.Reboot
 	if again.After != "" {
 		res.after = again.After
 	}
@@ -241,6 +255,7 @@ func (r *run) failed(err error) result {
 		res.outcome, res.class, res.final = report.Unreachable, host.Never, true
 	case unreachable(err):
 		res.outcome = report.Unreachable
+		res.err.Remedy = cmp.Or(res.err.Remedy, lost(err))
 	}
 	switch res.err.Class = string(res.class); {
 	case res.outcome == report.Unreachable && res.class == host.Unknown:
@@ -249,6 +264,14 @@ func (r *run) failed(err error) result {
 		res.err.Class = "unknown"
 	}
 	return res
+}
+
+// lost is what a person does about an attempt of which nobody knows how it ended.
+func lost(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "nothing answered in the time of the task: look with --verbose at what was said last. Somebody may have been asked something that nobody saw (a sign-in that wants a person, a prompt), or a virus scanner holds it up; if it is only slow, give it a longer timeout. Then run this again: it begins with a check"
+	}
+	return "run this again: it begins with a check. If it stays so, look at the event log for what ends PowerShell on this machine"
 }
 
 // shorter is an error's text without the identifier, which stands in a field of its own.

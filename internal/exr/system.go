@@ -148,6 +148,11 @@ func StartInstaller(path, arguments string) host.Call {
 	return host.Call{Func: "Start-ExrInstaller", Args: given(args{"Path": path, "Arguments": arguments})}
 }
 
+// RestartComputer restarts Windows after a delay of whole seconds, and answers before that. Nothing comes back.
+func RestartComputer(reason string, delay time.Duration) host.Call {
+	return host.Call{Func: "Restart-ExrComputer", Args: given(args{"Reason": reason, "DelaySeconds": int(delay / time.Second)}), Timeout: 2 * time.Minute}
+}
+
 // An InstallerResult is how an installer ended: 0 is done, 3010 done with a restart to follow, for most of them.
 type InstallerResult struct {
 	Path string `json:"path"`

@@ -36,6 +36,8 @@ var ownRules = []Rule{
 		Remedy: "Windows refused to change how the service starts: run elevated, and look at the exit code (5 is access denied, 1060 no such service)."},
 	{ID: "P24", Class: host.Never, Source: ours, any: []pattern{{ID: "ExrExpandString"}},
 		Remedy: "Write it as a registry value of type ExpandString below SYSTEM\\CurrentControlSet\\Control\\Session Manager\\Environment, with its variables kept."},
+	{ID: "P45", Class: host.Never, Source: ours, any: []pattern{{ID: "ExrRestart"}},
+		Remedy: "Windows refused to restart: the account needs the right to shut down the system. Restart the server by hand, then run the playbook again."},
 	{ID: "P25", Class: host.Never, Source: ours, any: []pattern{{ID: "ExrScriptExits"}},
 		Remedy: "Write throw instead of exit where the script fails, and return where it ends."},
 }

@@ -43,6 +43,7 @@ func init() {
 		"Test-ExrScript":                 testScript,
 		"Invoke-ExrScript":               invokeScript,
 		"Start-ExrInstaller":             startInstaller,
+		"Restart-ExrComputer":            restartComputer,
 	}
 }
 
@@ -65,6 +66,9 @@ func (c *call) answer(f func(*call) ([]any, error)) ([]json.RawMessage, error) {
 	out, err := f(c)
 	if err != nil {
 		return nil, err
+	}
+	if row := c.row(late); row != nil {
+		return nil, row.err
 	}
 	values := make([]json.RawMessage, 0, len(out))
 	for _, v := range out {

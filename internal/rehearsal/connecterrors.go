@@ -100,8 +100,8 @@ func noRoute(name string) *host.Error {
 
 // unsigned is C01: the module that a connect makes bears no signature.
 func unsigned() *host.Error {
-	return rethrown("System.Management.Automation.PSInvalidOperationException",
-		"Files cannot be loaded because running scripts is disabled on this system. Provide a valid certificate with which to sign the files.", hresultInvalid)
+	return rethrown("System.Management.Automation.PSSecurityException",
+		"Files cannot be loaded because running scripts is disabled on this system. Provide a valid certificate with which to sign the files.", hresultRuntime)
 }
 
 func noManifestCommand() *host.Error { return commandNotFound("Update-ModuleManifest") }

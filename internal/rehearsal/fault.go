@@ -2,8 +2,10 @@ package rehearsal
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -184,6 +186,9 @@ func (c *call) ordered() error {
 	if c.fault("prompt") {
 		return prompted()
 	}
+	if c.fault("quotes-secrets") {
+		return c.quotes()
+	}
 	if row := c.row(said); row != nil {
 		c.h.say(c.name, row.kind, row.text)
 	}
@@ -191,4 +196,16 @@ func (c *call) ordered() error {
 		return row.err
 	}
 	return nil
+}
+
+// quotes is a binding error as PowerShell words it: with the value that did not fit, whatever it was.
+func (c *call) quotes() *host.Error {
+	e := notConvertible(c.name, "Secret", "System.String", "System.Int32")
+	for _, name := range slices.Sorted(maps.Keys(c.secrets)) {
+		value := string(c.secrets[name])
+		c.write(name + " is " + value + ", in base64 " + base64.StdEncoding.EncodeToString(c.secrets[name]))
+		e.Message += " Cannot convert value \"" + value + "\"."
+		e.Target = value
+	}
+	return e
 }

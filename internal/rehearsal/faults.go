@@ -38,6 +38,7 @@ var faults = []Fault{
 	{Name: "port-closed", Arg: "HOST", About: "no TCP connection to that host"},
 	{Name: "prompt", Arg: "FUNC", About: "the function asks a person something", Rows: []string{"I28"}},
 	{Name: "provider-away", About: "the NuGet provider cannot be downloaded", Rows: []string{"I01", "I02"}},
+	{Name: "quotes-secrets", Arg: "FUNC", About: "PowerShell repeats the secrets that the function was given, in its error and beside it"},
 	{Name: "rps", About: "a session and a module of Remote PowerShell appear"},
 	{Name: "service-stuck", About: "a service does not start or stop in its time"},
 	{Name: "sign-in-locked", About: "the sign-in service says that the account is locked"},

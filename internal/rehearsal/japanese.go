@@ -1,35 +1,54 @@
 package rehearsal
 
 import (
+	"regexp"
 	"strings"
 
 	"exorunner/internal/host"
 )
 
 // inJapanese gives an error the words that a Japanese Windows has for it. Ids, types and HRESULTs are the same in every
-// language, with one exception: the id of an exception that was rethrown is its text.
+// language, with one exception: the id of an exception that was rethrown is its text. What a message names stays in it.
 func inJapanese(e *host.Error) {
-	if !translated(e) {
-		return
+	rethrown := e.ID == e.Message
+	if e.RootMessage == e.Message && e.Root == e.Exception {
+		e.RootMessage = inWords(e.ID, e.Exception, e.Target, e.Message)
+	} else {
+		e.RootMessage = inWords("", e.Root, e.Target, e.RootMessage)
 	}
-	text := japaneseFor(e)
-	if e.ID == e.Message {
-		e.ID = text
+	e.Message = inWords(e.ID, e.Exception, e.Target, e.Message)
+	if rethrown {
+		e.ID = e.Message
 	}
-	if e.RootMessage == e.Message || !speaksEnglish(e.RootMessage) {
-		e.RootMessage = text
-	}
-	e.Message = text
 }
 
-// translated says whether Windows, .NET or PowerShell said it. Our own functions, the service and Microsoft's module
-// speak English everywhere.
-func translated(e *host.Error) bool {
-	return !strings.HasPrefix(e.ID, "Exr") && !speaksEnglish(e.Message)
+func inWords(id, exception, target, message string) string {
+	if strings.HasPrefix(id, "Exr") || speaksEnglish(exception, message) {
+		return message
+	}
+	names := named.FindAllString(message, -1)
+	if target == "" && len(names) > 0 {
+		target = strings.Trim(names[0], "'")
+	}
+	text := strings.ReplaceAll(wordsFor(id, exception), "%", target)
+	for _, name := range names {
+		if !strings.Contains(text, name) {
+			text += " " + name
+		}
+	}
+	return text
 }
 
-func speaksEnglish(text string) bool {
-	for _, mark := range []string{"AADSTS", "|", "Module could not be correctly formed", "Error to log cannot be", "Unexpected character encountered", "A configuration issue is preventing", "UnAuthorized", "stand-in:"} {
+// named is what a message names, and no translator touches: values in quotes, switches, numbers of Windows and of HTTP.
+var named = regexp.MustCompile(`'[^']+'|https?://[^'" ]+[^'" .]|\B-[A-Z][A-Za-z]+|0x[0-9a-f]+|\([0-9]{3}\)`)
+
+// speaksEnglish says whether neither Windows, .NET nor PowerShell said it: Exchange Online, its module and the library
+// that signs in have one language.
+func speaksEnglish(exception, text string) bool {
+	if strings.HasPrefix(exception, "Microsoft.Identity.Client.") || strings.HasPrefix(exception, "Microsoft.OData.") {
+		return true
+	}
+	for _, mark := range []string{"AADSTS", "|", "HttpStatusCode=", "IDX", "Module could not be correctly formed", "Error to log cannot be", "Unexpected character encountered", "A configuration issue is preventing", "UnAuthorized", "stand-in:", "The role assigned to application"} {
 		if strings.Contains(text, mark) {
 			return true
 		}
@@ -55,10 +74,10 @@ var japanese = []struct{ mark, text string }{
 	{"System.Management.Automation.PSInvalidOperationException", "Windows PowerShell は非対話モードです。読み取りおよびプロンプト機能を使用できません。"},
 }
 
-func japaneseFor(e *host.Error) string {
+func wordsFor(id, exception string) string {
 	for _, one := range japanese {
-		if strings.HasPrefix(e.ID, one.mark) || e.Exception == one.mark {
-			return strings.ReplaceAll(one.text, "%", e.Target)
+		if strings.HasPrefix(id, one.mark) || exception == one.mark {
+			return one.text
 		}
 	}
 	return "操作を完了できませんでした。"

@@ -37,6 +37,8 @@ type model struct {
 	Parts        map[string]int64  `json:"parts,omitempty"`     // bytes of unfinished downloads, by path
 	// Scripts are those that were run, by SHA-256: what they did is unknown, that they ran is not.
 	Scripts []string `json:"scripts,omitempty"`
+	// Checks are the scripts that asked whether there is something to do, before one of those was run.
+	Checks []string `json:"checks,omitempty"`
 }
 
 // A folder of PSModulePath as one bitness sees it; 0 is both.

@@ -57,6 +57,7 @@ type Host struct {
 	model  model
 	shared map[int]*process // by bitness
 	writes int
+	asked  string // the script that was the last to ask whether there is something to do
 	dice   *rand.Rand
 }
 

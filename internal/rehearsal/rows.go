@@ -9,6 +9,7 @@ type place int
 
 const (
 	thrown    place = iota // the function throws it
+	late                   // the function throws it after it has done its work
 	atConnect              // Connect-ExchangeOnline throws it, and the function reports that
 	atProbe                // a command of the service throws it, and the function reports that
 	said                   // somebody says it, and nothing fails
@@ -45,21 +46,22 @@ var rowErrors = map[string]rowError{
 	"I10": throws(installs, recorded("AdministratorRightsNeededOrSpecifyCurrentUserScope,Update-Module", "PermissionDenied", "Administrator rights are required to install or update. Log on to the computer with an account that has Administrator rights, and then try again.")),
 	"I11": throws(installs, notByInstall(exoModule)),
 	"I12": throws(installs, notThere(exoModule)),
-	"I13": throws(installs, recorded("ModuleWithRequiredVersionAlreadyInstalled,Install-Module", "ResourceExists", "Version '3.1.0' of module 'ExchangeOnlineManagement' is already installed at 'C:\\Program Files\\WindowsPowerShell\\Modules\\ExchangeOnlineManagement\\3.1.0'. To reinstall this version, run Install-Module with the -Force parameter.")),
+	"I13": afterwards(installs, recorded("ModuleWithRequiredVersionAlreadyInstalled,Install-Module", "ResourceExists", "Version '3.1.0' of module 'ExchangeOnlineManagement' is already installed at 'C:\\Program Files\\WindowsPowerShell\\Modules\\ExchangeOnlineManagement\\3.1.0'. To reinstall this version, run Install-Module with the -Force parameter.")),
 	"I14": says(installs, "verbose", "No updates were found for module 'ExchangeOnlineManagement'."),
 	"I15": throws(installs, inUse(exoModule, "3.1.0")),
 	"I16": throws(uninstalls, stillInUse(exoModule)),
 	"I17": throws(installs, recorded("CommandAlreadyAvailable,Validate-ModuleCommandAlreadyAvailable,"+installPackage, "InvalidOperation", "The following commands are already available on this system:'Connect-ExchangeOnline'. This module 'ExchangeOnlineManagement' may override the existing commands. If you still want to install this module, use -AllowClobber parameter.")),
 	"I18": throws(installs, recorded("AuthenticodeIssuerMismatch,ValidateAndGet-AuthenticodeSignature,"+installPackage, "InvalidOperation", "Authenticode issuer 'CN=Somebody' of the new module 'ExchangeOnlineManagement' with version '3.1.0' is not matching with the authenticode issuer 'CN=Microsoft' of the previously-installed module. If you still want to install or update, use -SkipPublisherCheck parameter.")),
 	"I19": throws(installs, recorded("ForceAcceptLicense,Install-Module", "InvalidArgument", "License Acceptance is required for module 'ExchangeOnlineManagement'. Please specify '-AcceptLicense' to perform this operation.")),
-	"I20": throws(installs, plain("System.Management.Automation.PSInvalidOperationException", "You are installing the modules from an untrusted repository. If you trust this repository, change its InstallationPolicy value by running the Set-PSRepository cmdlet.")),
+	// PowerShellGet asks, and where nobody can answer that is the error; the question itself is in no error.
+	"I20": throws(installs, method("ShouldContinue", "5", "System.Management.Automation.PSInvalidOperationException", "PowerShell is in NonInteractive mode. Read and Prompt functionality is not available.")),
 	"I21": throws("Set-ExrRepository", recorded("InvalidWebUri,Register-PSRepository", "InvalidArgument", `The specified Uri '\\server\gallery' for parameter 'SourceLocation' is an invalid Web Uri. Please ensure that it meets the Web Uri requirements.`)),
 	"I22": throws(installs, recorded("UnableToDownloadThePackage,"+installPackage, "InvalidOperation", "The PackageManagement provider 'NuGet' is unable to download the package 'ExchangeOnlineManagement' version '3.1.0'.")),
-	"I23": throws(installs, plain("System.Exception", "PowerShell Gallery is currently unavailable. Please try again later.")),
+	"I23": throws(installs, recorded("PowerShellGalleryUnavailable,Install-Module", "InvalidOperation", "PowerShell Gallery is currently unavailable. Please try again later.")),
 	"I24": throws(installs, parameterNotFound("Update-Module", "AcceptLicense")),
 	"I25": throws(installs, recorded("InvalidAuthenticodeSignature,ValidateAndGet-AuthenticodeSignature,"+installPackage, "InvalidOperation", "The module 'ExchangeOnlineManagement' cannot be installed or updated because the Authenticode signature of the file 'ExchangeOnlineManagement.psd1' is not valid.")),
 	"I26": throws(installs, recorded("InvalidManifestModule,Test-ValidManifestModule,"+installPackage, "InvalidOperation", "The module 'ExchangeOnlineManagement' cannot be installed or updated because it is not a properly-formed module.")),
-	"I27": throws(installs, plain("System.Exception", "PowerShellGet cannot resolve the module dependency 'PackageManagement' of the module 'ExchangeOnlineManagement' on the repository 'Internal'.")),
+	"I27": throws(installs, recorded("UnableToFindDependencyPackage,"+installPackage, "ObjectNotFound", "PowerShellGet cannot resolve the module dependency 'PackageManagement' of the module 'ExchangeOnlineManagement' on the repository 'Internal'.")),
 	"I28": throws(installs, prompted()),
 
 	"C01": connect(unsigned()),
@@ -98,6 +100,10 @@ var rowErrors = map[string]rowError{
 
 func throws(function string, e *host.Error) rowError {
 	return rowError{function: function, at: thrown, err: e}
+}
+
+func afterwards(function string, e *host.Error) rowError {
+	return rowError{function: function, at: late, err: e}
 }
 
 func connect(e *host.Error) rowError { return rowError{function: connects, at: atConnect, err: e} }

@@ -116,6 +116,23 @@ func (c *call) turn(s *service, status string) error {
 	return nil
 }
 
+// restartComputer is over when it answers: services that start by themselves have a new process, and no PowerShell
+// holds on to a module.
+func restartComputer(c *call) ([]any, error) {
+	if !c.m.Facts.Account.Elevated {
+		return nil, invalid("ExrRestart", c.name, "InvalidResult", "shutdown.exe /r: exit code 5: Access is denied.(5)", "Windows")
+	}
+	for i := range c.m.Services {
+		s := &c.m.Services[i]
+		s.Status, s.ProcessID, s.Started = stopped, 0, time.Time{}
+		if s.StartType == "automatic" || s.StartType == "delayed" {
+			c.m.start(s, c.now)
+		}
+	}
+	clear(c.h.shared)
+	return nil, nil
+}
+
 func (c *call) timeout(s *service, wanted, is string) error {
 	return invalid("ExrServiceTimeout", "Wait-ExrService", "OperationTimeout",
 		fmt.Sprintf("%s: not %s after %s seconds, but %s", s.Name, wanted, c.or("TimeoutSeconds", "120"), is), s.Name)

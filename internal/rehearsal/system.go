@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -173,17 +174,35 @@ func versionOf(f *file, path string) exr.FileVersion {
 	return shown
 }
 
-// notRun is all that a script's answer says: nothing here can run one.
+// notRun is all that is known of a script's answer: nothing here can run one.
 const notRun = "REHEARSAL: the script was not run"
 
-func testScript(*call) ([]any, error) {
-	return []any{exr.ScriptResult{Lines: []string{notRun}, Errors: []host.Error{}}}, nil
+// testScript answers as a check does: there is something to do, until a script was run after this check had asked for it.
+func testScript(c *call) ([]any, error) {
+	c.h.asked = c.script()
+	answer := "False"
+	if slices.Contains(c.m.Checks, c.h.asked) {
+		answer = "True"
+	}
+	return scriptSaid(notRun, answer)
 }
 
 func invokeScript(c *call) ([]any, error) {
-	sum := sha256.Sum256([]byte(c.text("Script")))
-	c.m.Scripts = append(c.m.Scripts, hex.EncodeToString(sum[:]))
-	return testScript(c)
+	c.m.Scripts = append(c.m.Scripts, c.script())
+	if c.h.asked != "" && !slices.Contains(c.m.Checks, c.h.asked) {
+		c.m.Checks = append(c.m.Checks, c.h.asked)
+	}
+	return scriptSaid(notRun)
+}
+
+func scriptSaid(lines ...string) ([]any, error) {
+	return []any{exr.ScriptResult{Lines: lines, Errors: []host.Error{}}}, nil
+}
+
+// script is what a script is known by: its text and its arguments.
+func (c *call) script() string {
+	sum := sha256.Sum256(encode([]any{c.text("Script"), c.values["Arguments"]}))
+	return hex.EncodeToString(sum[:])
 }
 
 // startInstaller leaves behind what the installer's entry among the machine's files says. An MSI is looked for in the

@@ -37,7 +37,7 @@ type Connect struct {
 	Environment         string        `yaml:"environment" enum:"O365Default|O365China|O365USGovGCCHigh|O365USGovDoD" doc:"a sovereign cloud"`
 	URI                 string        `yaml:"connection_uri" doc:"another address of the service"`
 	Probes              []string      `yaml:"probes" default:"[Get-OrganizationConfig, Get-AcceptedDomain]" doc:"generated commands that must answer; Get-EXO* proves nothing"`
-	Bits                string        `yaml:"bits" enum:"64|32|both" doc:"which PowerShell of a 64-bit Windows; the session's own if left out"`
+	Bits                string        `yaml:"bits" default:"own" enum:"own|64|32|both" doc:"which PowerShell of a 64-bit Windows; own is the one that the session runs in"`
 
 	secrets action.Secrets
 }

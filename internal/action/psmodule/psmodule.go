@@ -25,7 +25,7 @@ type Module struct {
 	Method     string `yaml:"method" default:"auto" enum:"auto|install|update" doc:"Install-Module or Update-Module; auto updates what PowerShellGet installed from the same repository, and says why"`
 	Newer      string `yaml:"newer" default:"keep" enum:"keep|remove|fail" doc:"what to do with newer versions"`
 	Older      string `yaml:"older" default:"keep" enum:"keep|remove" doc:"what to do with older versions, once this one is there"`
-	Bits       string `yaml:"bits" enum:"64|32|both" doc:"for which PowerShell of a 64-bit Windows; the session's own if left out"`
+	Bits       string `yaml:"bits" default:"own" enum:"own|64|32|both" doc:"for which PowerShell of a 64-bit Windows; own is the one that the session runs in"`
 	State      string `yaml:"state" default:"present" enum:"present|absent" doc:"absent removes this one version"`
 	Package    string `yaml:"package" doc:"install from this .nupkg on the machine, instead of a repository"`
 	SHA256     string `yaml:"sha256" doc:"of that package; needed with it"`
@@ -66,17 +66,22 @@ func isSHA256(s string) bool {
 
 // Check implements action.Action.
 func (p *Module) Check(ctx context.Context, r host.Reader) (action.Finding, error) {
+	f, err := Each(p.Bits, func(bits int) (action.Finding, error) { return p.check(ctx, r, bits) })
+	f.Changes = Subject(p.Module)
+	return f, err
+}
+
+// Each is one finding of the PowerShells that a field bits names: it differs where one of them does.
+func Each(field string, check func(bits int) (action.Finding, error)) (action.Finding, error) {
 	var all []action.Finding
-	for _, bits := range Bits(p.Bits) {
-		f, err := p.check(ctx, r, bits)
+	for _, bits := range Bits(field) {
+		f, err := check(bits)
 		if err != nil {
-			return f, of(bits, err)
+			return f, Of(bits, err)
 		}
 		all = append(all, f)
 	}
-	f := merge(Bits(p.Bits), all)
-	f.Changes = Subject(p.Module)
-	return f, nil
+	return merge(Bits(field), all), nil
 }
 
 // Subject is what a finding about a module is about.
@@ -84,10 +89,11 @@ func Subject(module string) string { return "module " + module }
 
 // Bits are the PowerShells that a field bits names; 0 is the session's own.
 func Bits(field string) []int {
-	return map[string][]int{"": {0}, "64": {64}, "32": {32}, "both": {64, 32}}[field]
+	return map[string][]int{"": {0}, "own": {0}, "64": {64}, "32": {32}, "both": {64, 32}}[field]
 }
 
-func of(bits int, err error) error {
+// Of says which PowerShell an error is of, where there is a choice.
+func Of(bits int, err error) error {
 	if bits == 0 {
 		return err
 	}
@@ -287,17 +293,17 @@ func (p *Module) Apply(ctx context.Context, h host.Host) (action.Result, error) 
 	for _, bits := range Bits(p.Bits) {
 		s, err := p.look(ctx, h, bits)
 		if err != nil {
-			return action.Result{}, of(bits, err)
+			return action.Result{}, Of(bits, err)
 		}
 		if p.State != "absent" && (s.exact == nil || s.broken != nil) {
 			what, err := p.install(ctx, h, bits)
 			if err != nil {
-				return action.Result{}, of(bits, err)
+				return action.Result{}, Of(bits, err)
 			}
 			said = append(said, what)
 			// The word of an installer is not enough to remove what works.
 			if s, err = p.look(ctx, h, bits); err != nil {
-				return action.Result{}, of(bits, err)
+				return action.Result{}, Of(bits, err)
 			}
 			if s.exact == nil {
 				return action.Result{Summary: strings.Join(said, ", ")}, nil
@@ -307,7 +313,7 @@ func (p *Module) Apply(ctx context.Context, h host.Host) (action.Result, error) 
 			call := exr.UninstallModule(p.Module, m.Version, m.Scope)
 			call.Bits = bits
 			if err := h.Invoke(ctx, call, nil); err != nil {
-				return action.Result{}, of(bits, fmt.Errorf("remove %s from %s: %w", m.Version, m.Scope, err))
+				return action.Result{}, Of(bits, fmt.Errorf("remove %s from %s: %w", m.Version, m.Scope, err))
 			}
 			said = append(said, fmt.Sprintf("removed %s from %s", m.Version, m.Scope))
 		}

@@ -101,8 +101,31 @@ func TestErrorsKeepClassAndRemedy(t *testing.T) {
 }
 
 func TestAnInstallThatSaysNothingIsNotCalledDone(t *testing.T) {
-	h := actiontest.New(t, map[string]actiontest.Answer{"Install-ExrPackageProvider": actiontest.Gives(exr.Provider{Version: "2.8.5.127"})})
+	h := actiontest.New(t, map[string]actiontest.Answer{"Get-ExrPackageProvider": actiontest.Gives(), "Install-ExrPackageProvider": actiontest.Gives(exr.Provider{Version: "2.8.5.127"})})
 	if done, err := nuget().Apply(t.Context(), h); err != nil || done.Summary != "Install-PackageProvider said nothing" {
 		t.Errorf("%q, %v; want that it said nothing", done.Summary, err)
+	}
+}
+
+// On ce-32bit the 64-bit PowerShell has the provider and the other has not.
+func TestEachPowerShellHasItsOwn(t *testing.T) {
+	h, err := rehearsal.Open(rehearsal.Options{Machine: "ce-32bit", Classify: failure.Classify})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err := nuget().Check(t.Context(), h); err != nil || f.State != action.InPlace {
+		t.Errorf("the session's own: %+v, %v; want it in place", f, err)
+	}
+	p := nuget(func(p *psprovider.Provider) { p.Bits = "both" })
+	want := action.Finding{State: action.Differs, Summary: "64-bit: 2.8.5.208; 32-bit: provider NuGet is not there",
+		Before: "64-bit: 2.8.5.208; 32-bit: none", After: "64-bit: 2.8.5.208; 32-bit: >=2.8.5.201"}
+	if f, err := p.Check(t.Context(), h); err != nil || !cmp.Equal(f, want) {
+		t.Errorf("both: %v, want(-) got(+):\n%s", err, cmp.Diff(want, f))
+	}
+	if done, err := p.Apply(t.Context(), h); err != nil || done.Summary != "installed 2.8.5.208 for 32 bits" || h.Writes() != 1 {
+		t.Errorf("apply: %q, %v, %d writes; want only what is missing", done.Summary, err, h.Writes())
+	}
+	if f, err := p.Check(t.Context(), h); err != nil || f.State != action.InPlace {
+		t.Errorf("afterwards: %+v, %v; want it in place", f, err)
 	}
 }

@@ -20,6 +20,7 @@ type Service struct {
 	State          string        `yaml:"state" default:"running" enum:"running|stopped" doc:"what it is to be"`
 	StartType      string        `yaml:"start_type" enum:"automatic|delayed|manual|disabled" doc:"how it starts; left as it is if left out"`
 	RestartedAfter []string      `yaml:"restarted_after" doc:"modules: the service must have started later than the newest version of each was installed"`
+	Bits           string        `yaml:"bits" default:"own" enum:"own|64|32|both" doc:"whose modules those are, on a 64-bit Windows; own is the one that the session runs in"`
 	Wait           time.Duration `yaml:"wait" default:"2m" doc:"for each of stopping and starting"`
 }
 
@@ -119,8 +120,8 @@ func (p *Service) stale(ctx context.Context, r host.Reader, s exr.Service) (stri
 		return "", fmt.Errorf("service %s: when it started: %w", p.Service, err)
 	}
 	for _, name := range p.RestartedAfter {
-		var modules []exr.Module
-		if err := r.Query(ctx, exr.GetModule(name), &modules); err != nil {
+		modules, err := p.installed(ctx, r, name)
+		if err != nil {
 			return "", err
 		}
 		for _, m := range modules {
@@ -132,6 +133,21 @@ func (p *Service) stale(ctx context.Context, r host.Reader, s exr.Service) (stri
 		}
 	}
 	return "", nil
+}
+
+// installed are the versions of a module in every PowerShell that counts.
+func (p *Service) installed(ctx context.Context, r host.Reader, name string) ([]exr.Module, error) {
+	var all []exr.Module
+	for _, bits := range psmodule.Bits(p.Bits) {
+		call := exr.GetModule(name)
+		call.Bits = bits
+		var modules []exr.Module
+		if err := r.Query(ctx, call, &modules); err != nil {
+			return nil, psmodule.Of(bits, err)
+		}
+		all = append(all, modules...)
+	}
+	return all, nil
 }
 
 // Apply implements action.Action.

@@ -214,3 +214,29 @@ func TestWaitsAsLongAsThePlaybookSays(t *testing.T) {
 		t.Errorf("want(-) got(+):\n%s", diff)
 	}
 }
+
+// A module that came for the 32-bit PowerShell alone is none of the session's own.
+func TestModulesOfTheOtherPowerShellCount(t *testing.T) {
+	h, err := rehearsal.Open(rehearsal.Options{Machine: "ce-32bit", Classify: failure.Classify})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := running(func(p *service.Service) { p.RestartedAfter = []string{exo} })
+	both := running(func(p *service.Service) { p.RestartedAfter, p.Bits = []string{exo}, "both" })
+	if _, err := own.Apply(t.Context(), h); err != nil {
+		t.Fatal(err)
+	}
+	provider, module := exr.InstallPackageProvider("NuGet", "2.8.5.201"), exr.InstallModule(exo, "3.1.0", "PSGallery", "AllUsers", "auto")
+	for _, call := range []host.Call{provider, module} {
+		call.Bits = 32
+		if err := h.Invoke(t.Context(), call, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if f, err := own.Check(t.Context(), h); err != nil || f.State != action.InPlace {
+		t.Errorf("by the session's own: %+v, %v; want it in place", f, err)
+	}
+	if f, err := both.Check(t.Context(), h); err != nil || f.State != action.Differs {
+		t.Errorf("by both: %+v, %v; want a restart", f, err)
+	}
+}
