@@ -9,8 +9,15 @@ import (
 //go:embed *.yaml
 var files embed.FS
 
-// vars marks the examples of a site's variables, which are no playbooks.
-const varsSuffix = ".vars.yaml"
+// Examples of a site's variables and of its configuration are no playbooks.
+const (
+	varsSuffix = ".vars.yaml"
+	siteSuffix = ".site.yaml"
+)
+
+func isPlaybook(file string) bool {
+	return strings.HasSuffix(file, ".yaml") && !strings.HasSuffix(file, varsSuffix) && !strings.HasSuffix(file, siteSuffix)
+}
 
 // Names are the shipped playbooks, in the order of the alphabet.
 func Names() []string {
@@ -20,7 +27,7 @@ func Names() []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if name, ok := strings.CutSuffix(e.Name(), ".yaml"); ok && !strings.HasSuffix(e.Name(), varsSuffix) {
+		if name, ok := strings.CutSuffix(e.Name(), ".yaml"); ok && isPlaybook(e.Name()) {
 			names = append(names, name)
 		}
 	}
@@ -30,5 +37,14 @@ func Names() []string {
 // Get is the text of a shipped playbook.
 func Get(name string) ([]byte, bool) {
 	text, err := files.ReadFile(name + ".yaml")
-	return text, err == nil && !strings.HasSuffix(name+".yaml", varsSuffix)
+	return text, err == nil && isPlaybook(name+".yaml")
+}
+
+// Site is an example of exorunner.yaml.
+func Site() []byte {
+	text, err := files.ReadFile("exorunner" + siteSuffix)
+	if err != nil {
+		panic(err) // embedded
+	}
+	return text
 }

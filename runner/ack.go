@@ -24,6 +24,11 @@ func newAck(a *app) *cobra.Command {
 			if strings.TrimSpace(by) == "" {
 				return hinted(usage("ack %s: who acknowledges it?", args[0]), "exorunner ack %s --by NAME", args[0])
 			}
+			t, err := a.open(spec, nil, nil) // a machine that there is not would wait for ever
+			if err != nil {
+				return err
+			}
+			defer t.close()
 			book, err := a.notes(spec, false)
 			if err != nil {
 				return err
@@ -31,7 +36,10 @@ func newAck(a *app) *cobra.Command {
 			if err := book.Keep(args[0], action.Note{By: by, At: time.Now().UTC(), Text: text}); err != nil {
 				return fail(engine.StatusFailed, err)
 			}
-			fmt.Fprintf(a.stdout, "%-*sacknowledged by %s\n", 12, args[0], by)
+			if t.rehearsal {
+				fmt.Fprint(a.stdout, "REHEARSAL   ")
+			}
+			fmt.Fprintf(a.stdout, "%s: acknowledged by %s\n", args[0], by)
 			return nil
 		},
 	}

@@ -4,6 +4,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"exorunner/internal/secret"
 )
 
 // app is what the commands share.
@@ -11,6 +13,7 @@ type app struct {
 	stdout, stderr io.Writer
 	state          string
 	format         string
+	keeper         *secret.Keeper // of the service: it outlives its runs; nil: each run has its own
 }
 
 const exitHelp = `
@@ -45,5 +48,6 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root.PersistentFlags().StringVar(&a.format, "format", "text", "text, or json: one event a line")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newPlan(a), newApply(a), newVerify(a), newValidate(a), newSchema(a), newDoctor(a), newRehearsal(a), newAck(a), newFetch(a), newVersion(a))
+	root.AddCommand(newServe(a), newService(a), newStatus(a), newHistory(a), newExport(a), newEvidence(a))
 	return root
 }

@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,12 +18,15 @@ import (
 
 	"exorunner/internal/action"
 	"exorunner/internal/catalog"
+	"exorunner/internal/daemon"
 	"exorunner/internal/engine"
 	"exorunner/internal/exr"
 	"exorunner/internal/host"
+	"exorunner/internal/journal"
 	"exorunner/internal/lock"
 	"exorunner/internal/playbook"
 	"exorunner/internal/report"
+	"exorunner/internal/schedule"
 	"exorunner/internal/secret"
 )
 
@@ -38,6 +43,14 @@ type runOptions struct {
 	prove    bool
 	detailed bool
 	wait     time.Duration
+
+	// Of the service: what it runs for, the journal that it has open, variables that win over files, its breaker, and where
+	// it learns how the run went.
+	slot    *daemon.Slot
+	journal *journal.Journal
+	given   []playbook.File
+	breaker schedule.Breaker
+	learn   func(daemon.Outcome)
 }
 
 func (o *runOptions) flags(c *cobra.Command) {
@@ -73,7 +86,7 @@ func (a *app) run(ctx context.Context, o *runOptions, args []string) error {
 		return err
 	}
 	defer t.close()
-	keeper := &secret.Keeper{From: t.secrets}
+	keeper, secrets := a.keep(t.secrets)
 	out.hide = keeper
 	book, err := a.notes(o.host, o.command != engine.Apply)
 	if err != nil {
@@ -84,22 +97,34 @@ func (a *app) run(ctx context.Context, o *runOptions, args []string) error {
 	if err != nil {
 		return err
 	}
-	deps := action.Deps{Secrets: keeper, Notes: book, Fetch: fetcher, ReadOnly: o.command != engine.Apply, Outside: outside}
-	play, err := a.load(name, o, t.vars, deps)
+	deps := action.Deps{Secrets: secrets, Notes: book, Fetch: fetcher, ReadOnly: o.command != engine.Apply, Outside: outside}
+	brought, err := a.brought(ctx, name, t)
 	if err != nil {
 		return err
+	}
+	play, err := a.load(name, o, brought, deps)
+	if err != nil {
+		return notInstalledHint(err)
 	}
 	if err := t.there(); err != nil {
 		return err
 	}
-	if o.command != engine.Plan {
-		held, err := lock.Take(ctx, t.lock, o.wait)
-		if err != nil {
-			return lockError(err)
-		}
-		defer held.Free()
+	if o.command == engine.Plan {
+		return a.start(ctx, o, t, play, out, nil)
 	}
-	return a.start(ctx, o, t, play, out)
+	held, err := lock.Take(ctx, t.lock, o.wait)
+	if err != nil {
+		return lockError(err)
+	}
+	defer held.Free()
+	j := o.journal
+	if j == nil {
+		if j, err = a.openJournal(ctx, t.rehearsal, keeper.Hide); err != nil {
+			return err
+		}
+		defer j.Close()
+	}
+	return a.start(ctx, o, t, play, out, j)
 }
 
 func lockError(err error) error {
@@ -113,26 +138,72 @@ func lockError(err error) error {
 	return fail(engine.StatusUsage, err)
 }
 
-// start asks the machine for its facts, decodes every task with them and lets the engine do the rest.
-func (a *app) start(ctx context.Context, o *runOptions, t *target, book *playbook.Playbook, out *output) error {
+// start keeps a record of the run, where it is more than a plan. A nil journal keeps none.
+func (a *app) start(ctx context.Context, o *runOptions, t *target, book *playbook.Playbook, out *output, j *journal.Journal) error {
 	info := runInfo{ID: runID(time.Now()), Command: string(o.command), Rehearsal: t.rehearsal}
-	var facts exr.Facts
-	if err := t.Query(ctx, exr.GetFact(), &facts); err != nil {
-		if ctx.Err() != nil {
-			return fail(engine.StatusInterrupted, errors.New("interrupted before the first task; nothing was touched"))
-		}
-		return hinted(fail(statusOf(err), fmt.Errorf("facts of %s: %w", t.Name(), err)), "%s", constrainedHint(err))
+	if j == nil {
+		return a.tasks(ctx, o, t, book, out, info, nil)
 	}
-	tasks, handlers, err := book.Bind(facts, info)
+	rec := a.newRecorder(o, j, t, book, info)
+	if err := rec.begin(); err != nil {
+		return fail(engine.StatusUsage, fmt.Errorf("nothing was touched: %w", err))
+	}
+	out.record(rec)
+	err := a.tasks(ctx, o, t, book, out, info, rec)
+	if o.learn != nil {
+		o.learn(rec.outcome(j.Broken()))
+	}
+	return err
+}
+
+// tasks asks the machine for its facts, decodes every task with them and lets the engine do the rest.
+func (a *app) tasks(ctx context.Context, o *runOptions, t *target, book *playbook.Playbook, out *output, info runInfo, rec *recorder) error {
+	tasks, handlers, warnings, err := a.bound(ctx, o, t, book, info)
 	if err != nil {
-		return fail(engine.StatusUsage, err)
+		if rec != nil {
+			var e *exit
+			errors.As(err, &e)
+			rec.refused(err, e.status)
+		}
+		return err
 	}
 	job := engine.Job{
 		Run: info.ID, Command: o.command, Playbook: book.Name, Goal: o.goal(book), Host: t.Host, Rehearsal: t.rehearsal, Prove: o.prove,
-		Tasks: o.engineTasks(tasks), Handlers: o.engineTasks(handlers), Warnings: otherAccount(book.As, facts),
+		Tasks: o.engineTasks(tasks), Handlers: o.engineHandlers(handlers), Warnings: warnings,
 	}
 	e := &engine.Engine{Reporter: out, Sleep: t.sleep}
+	if rec != nil {
+		rec.knows(tasks, handlers)
+		e.Recorder, job.Host = rec, rec.points.watched(t.Host)
+		job.Tasks, job.Handlers = rec.guard(job.Tasks), rec.guard(job.Handlers)
+	}
 	sum := e.Run(ctx, job)
+	if sum.Broken != nil {
+		fmt.Fprintf(a.stderr, "exorunner: the run was ended, for what is not on record must not happen: %s\n", out.hide.Hide([]byte(sum.Broken.Error())))
+	}
+	return a.ended(o, sum, out)
+}
+
+// bound are the tasks for this machine, as its facts have them. Its error is an *exit.
+func (a *app) bound(ctx context.Context, o *runOptions, t *target, book *playbook.Playbook, info runInfo) (tasks, handlers []*playbook.Bound, warnings []string, err error) {
+	var facts exr.Facts
+	if err := t.Query(ctx, exr.GetFact(), &facts); err != nil {
+		if ctx.Err() != nil {
+			return nil, nil, nil, fail(engine.StatusInterrupted, errors.New("interrupted before the first task; nothing was touched"))
+		}
+		return nil, nil, nil, hinted(fail(statusOf(err), fmt.Errorf("facts of %s: %w", t.Name(), err)), "%s", constrainedHint(err))
+	}
+	if tasks, handlers, err = book.Bind(facts, info); err != nil {
+		return nil, nil, nil, fail(engine.StatusUsage, err)
+	}
+	if err := o.knownTags(append(slices.Clone(tasks), handlers...)); err != nil {
+		return nil, nil, nil, err
+	}
+	return tasks, handlers, otherAccount(book.As, facts), nil
+}
+
+// ended is the status of a run that came to its end.
+func (a *app) ended(o *runOptions, sum engine.Summary, out *output) error {
 	status := sum.Status()
 	if status == engine.StatusOK && o.command == engine.Plan && o.detailed && sum.Counts[report.Change] > 0 {
 		status = engine.StatusDiffers
@@ -154,6 +225,29 @@ func otherAccount(as string, facts exr.Facts) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("this run is by %s and Cloud Extender is %s: repositories, certificates, proxy, TEMP and modules of the current user are another's", me, as)}
+}
+
+// knownTags: with a tag that is misspelt nothing would be done, and called a success.
+func (o *runOptions) knownTags(all []*playbook.Bound) error {
+	known := map[string]bool{}
+	for _, b := range all {
+		for _, tag := range b.Tags {
+			known[tag] = true
+		}
+	}
+	for _, tag := range append(slices.Clone(o.tags), o.skipTags...) {
+		if !known[tag] {
+			return hinted(usage("no task has the tag %q", tag), "the tags of this playbook: %s", orNone(slices.Sorted(maps.Keys(known))))
+		}
+	}
+	return nil
+}
+
+// engineHandlers are not narrowed to tags: whoever asks for one was chosen.
+func (o *runOptions) engineHandlers(bound []*playbook.Bound) []engine.Task {
+	all := *o
+	all.tags = nil
+	return all.engineTasks(bound)
 }
 
 func (o *runOptions) engineTasks(bound []*playbook.Bound) []engine.Task {
@@ -183,7 +277,7 @@ func (o *runOptions) skip(b *playbook.Bound) string {
 	case len(o.tags) > 0 && !common(o.tags, b.Tags):
 		return "has none of the tags " + strings.Join(o.tags, ", ")
 	case common(o.skipTags, b.Tags):
-		return "has a tag of --skip-tags " + strings.Join(o.skipTags, ",")
+		return "has a tag of --skip-tags " + strings.Join(o.skipTags, ", ")
 	}
 	return ""
 }
@@ -213,6 +307,14 @@ type output struct {
 	broken  func() error
 	hide    *secret.Keeper
 	last    report.Event // the newest of the run: what is said belongs to it
+	rec     *recorder    // keeps what is said; nil: nobody does
+}
+
+// record lets what is said on the machine be kept from now on.
+func (o *output) record(r *recorder) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.rec = r
 }
 
 func (a *app) output(verbose bool) (*output, error) {
@@ -271,6 +373,9 @@ func (o *output) said(s host.Said) {
 	}
 	if o.last.Kind == report.TaskStarted || o.last.Kind == report.Attempt {
 		e.Task, e.Action, e.Index, e.Of = o.last.Task, o.last.Action, o.last.Index, o.last.Of
+	}
+	if o.rec != nil {
+		o.rec.said(e)
 	}
 	o.printer.Report(e)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +19,7 @@ func newValidate(a *app) *cobra.Command {
 	o := &runOptions{}
 	c := &cobra.Command{
 		Use:   "validate PLAYBOOK...",
-		Short: "Read playbooks and report everything that is wrong with them, with its place",
+		Short: "Read playbooks, or a site's exorunner.yaml, and report everything that is wrong, with its place",
 		Long:  "validate reads playbooks as apply would, asks no machine and writes nothing. A variable without a value is listed\nand is no error.\n" + exitHelp,
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -42,6 +43,9 @@ func newValidate(a *app) *cobra.Command {
 }
 
 func (a *app) validate(name string, o *runOptions) (playbook.Errors, error) {
+	if f, err := readLimited(name); err == nil && looksLikePath(name) && isSite(f) {
+		return a.validateSite(f)
+	}
 	opt := playbook.Options{
 		Sets: o.sets, Kinds: catalog.ForPlaybook(action.Deps{}), Facts: exr.Facts{}, Run: runInfo{}, Open: openImport, AllowMissing: true,
 	}
@@ -55,6 +59,27 @@ func (a *app) validate(name string, o *runOptions) (playbook.Errors, error) {
 	fmt.Fprintf(a.stdout, "ok          %s: %s, %d tasks, %d handlers\n", filepath.ToSlash(name), book.Name, len(book.Tasks), len(book.Handlers))
 	if len(book.Missing) > 0 {
 		fmt.Fprintf(a.stdout, "            needs a value with --var or --vars: %s\n", strings.Join(book.Missing, ", "))
+	}
+	return nil, nil
+}
+
+// validateSite reads the configuration of the service as serve would, its playbooks included.
+func (a *app) validateSite(f playbook.File) (playbook.Errors, error) {
+	s, err := a.parseSite(f, false)
+	if errs, ok := asErrors(err); ok {
+		return errs, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(a.stdout, "ok          %s: %d schedules, %d targets of notices\n", filepath.ToSlash(f.Name), len(s.Schedules), len(s.Notify))
+	for i, one := range s.Schedules {
+		next, ok := s.Compiled[i].Next(time.Now())
+		text := "never again"
+		if ok {
+			text = "next " + local(next)
+		}
+		fmt.Fprintf(a.stdout, "            %s: %s %s, %s\n", one.Name, one.Command, one.Playbook, text)
 	}
 	return nil, nil
 }

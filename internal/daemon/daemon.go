@@ -1,0 +1,263 @@
+// Package daemon is the unattended service: it claims the slots that are due, has them run, settles them, and says what
+// somebody has to know. The truth about slots is in the journal and what to do about them is package schedule's; this
+// package knows in which order things are written down, so that it may be killed at any moment. It does not know how a
+// playbook is run, where a configuration comes from or how a notice travels.
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-co-op/gocron/v2"
+
+	"exorunner/internal/journal"
+	"exorunner/internal/notify"
+	"exorunner/internal/schedule"
+)
+
+// A Plan is a schedule and what the daemon has to know about its runs.
+type Plan struct {
+	*schedule.Schedule
+	// Restart is what becomes of a change that wants the machine restarted.
+	Restart Restart
+	// Alarm is how long a slot may wait for something outside before somebody is told; 0 is never.
+	Alarm time.Duration
+	// Notify are the targets of its notices, by name.
+	Notify []string
+}
+
+// Restart says who restarts the machine.
+type Restart string
+
+const (
+	RestartNever  Restart = "never"  // the journal says that it is needed
+	RestartAsk    Restart = "ask"    // a person is told
+	RestartWindow Restart = "window" // the service, while the schedule's window is open
+)
+
+// A Config is all the plans. One with the same Fingerprint is the same.
+type Config struct {
+	Fingerprint string
+	Plans       []Plan
+	Retention   journal.Retention
+	Notify      []string // targets of notices that are about no schedule
+}
+
+// A Slot is one that is to be run now.
+type Slot struct {
+	journal.Key
+	Follows string // the run that this one tries again
+}
+
+// A Daemon has everything from outside. Journal, Config and Work are needed.
+type Daemon struct {
+	Journal *journal.Journal
+	// Config is asked at each tick. An error at the start ends the daemon; later the old one stays in force.
+	Config func() (Config, error)
+	// Work runs a slot and returns soon after its context has ended. One is called at a time.
+	Work func(context.Context, Slot) Outcome
+	// Restart asks the machine for a restart. Nothing is started for a while after it.
+	Restart func(ctx context.Context, reason string) error
+	// Queue gets notices; nil drops them.
+	Queue *notify.Queue
+	// Beat is called at the end of each tick.
+	Beat func(Beat)
+	// Point is called at places where it matters that the daemon may die there.
+	Point func(name string)
+
+	Log       *slog.Logger
+	Now       func() time.Time              // nil: time.Now
+	Random    schedule.Random               // nil: the runtime's own
+	Patience  func(times int) time.Duration // before a slot that was interrupted that often is begun again; nil: defaultPatience
+	Tick      time.Duration                 // 0: 15 s
+	StopAfter time.Duration                 // how long a run may take to end once it is to stop; 0: 18 s
+
+	config  Config
+	plans   map[string]Plan
+	refused string // the error of the configuration that was not taken
+
+	ticking sync.Mutex
+	alive   atomic.Int64 // when the last tick ended, in nanoseconds since born
+	born    time.Time
+	wake    chan struct{}
+	running sync.WaitGroup
+	turn    chan struct{} // holds one while a run goes on
+	until   atomic.Int64  // Unix seconds: a restart was asked for, nothing begins before
+	pruned  time.Time
+	held    bool
+	ticker  func(runs context.Context) (gocron.Scheduler, error) // scheduler; a test gives one that has stopped
+	broken  chan error
+}
+
+// A Beat is the state of the daemon after a tick.
+type Beat struct {
+	Time        time.Time     `json:"time"`
+	Running     []journal.Key `json:"running,omitempty"`
+	ConfigError string        `json:"config_error,omitempty"`
+	Restarting  bool          `json:"restarting,omitempty"`
+	ClockWrong  bool          `json:"clock_wrong,omitempty"`
+}
+
+const (
+	defaultTick      = 15 * time.Second
+	defaultStopAfter = 18 * time.Second
+	// restartGrace is how long the machine has to go down after a restart was asked for.
+	restartGrace = 20 * time.Minute
+	maxRestarts  = 5
+	restartSpan  = 24 * time.Hour
+)
+
+func (d *Daemon) defaults() {
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Tick <= 0 {
+		d.Tick = defaultTick
+	}
+	if d.StopAfter <= 0 {
+		d.StopAfter = defaultStopAfter
+	}
+	if d.Beat == nil {
+		d.Beat = func(Beat) {}
+	}
+	if d.Point == nil {
+		d.Point = func(string) {}
+	}
+	if d.Patience == nil {
+		d.Patience = defaultPatience
+	}
+	if d.ticker == nil {
+		d.ticker = d.scheduler
+	}
+	d.born = time.Now()
+	d.turn = make(chan struct{}, 1)
+	d.broken = make(chan error, 1)
+}
+
+// defaultPatience begins an interrupted slot again at once, and keeps one that takes the machine or the service down
+// with it from doing so all night.
+func defaultPatience(times int) time.Duration {
+	if times < 3 {
+		return 0
+	}
+	return min(time.Minute<<min(times-3, 10), time.Hour)
+}
+
+// Prepare is what must come before Run and before anybody calls Wake.
+func (d *Daemon) Prepare() { d.wake = make(chan struct{}, 1) }
+
+// Wake makes it look at the clock now: the machine has woken up.
+func (d *Daemon) Wake() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run works until ctx ends or the journal is broken. A run under way is told to stop then, and has StopAfter for it.
+func (d *Daemon) Run(ctx context.Context) error {
+	d.defaults()
+	if d.wake == nil {
+		d.Prepare()
+	}
+	config, err := d.Config()
+	if err != nil {
+		return err
+	}
+	if err := d.adopt(ctx, config); err != nil {
+		return err
+	}
+	runs, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := d.settleFound(runs); err != nil {
+		return err
+	}
+	d.Log.Info("started", "schedules", len(d.config.Plans), "tick", d.Tick)
+	err = d.watch(ctx, runs)
+	cancel()
+	if !d.wait() {
+		d.Log.Error("a run did not end in time; the next start goes on with it", "after", d.StopAfter)
+	}
+	d.Log.Info("stopped")
+	return err
+}
+
+// wait says whether all runs have ended within StopAfter.
+func (d *Daemon) wait() bool {
+	ended := make(chan struct{})
+	go func() {
+		d.running.Wait()
+		close(ended)
+	}()
+	timer := time.NewTimer(d.StopAfter)
+	defer timer.Stop()
+	select {
+	case <-ended:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// adopt takes a configuration into force: new schedules become known, changed ones get their next slot anew, those that
+// are gone are forgotten. The slots of the others are not touched.
+func (d *Daemon) adopt(ctx context.Context, c Config) error {
+	now := d.Now()
+	known, err := d.Journal.Schedules(ctx)
+	if err != nil {
+		return err
+	}
+	plans := map[string]Plan{}
+	for _, p := range c.Plans {
+		plans[p.Name()] = p
+		next, _ := p.Next(now)
+		if err := d.Journal.PutSchedule(p.Name(), p.Fingerprint(), now, next); err != nil {
+			return fmt.Errorf("schedule %q: %w", p.Name(), err)
+		}
+	}
+	for _, s := range known {
+		if _, ok := plans[s.Name]; !ok {
+			if err := d.Journal.RemoveSchedule(s.Name, now); err != nil {
+				return fmt.Errorf("schedule %q: %w", s.Name, err)
+			}
+		}
+	}
+	d.config, d.plans = c, plans
+	return nil
+}
+
+// reload looks for a new configuration. A wrong one changes nothing, and is told once.
+func (d *Daemon) reload(ctx context.Context) {
+	c, err := d.Config()
+	if err == nil && c.Fingerprint != d.config.Fingerprint {
+		if err = d.adopt(ctx, c); err == nil {
+			d.Log.Info("configuration taken over", "schedules", len(c.Plans))
+		}
+	}
+	switch {
+	case err == nil:
+		d.refused = ""
+	case err.Error() != d.refused:
+		d.refused = err.Error()
+		d.Log.Error("the configuration is wrong; the one before stays in force", "error", d.refused)
+		d.tell(d.config.Notify, notify.Notice{Kind: notify.Config, Key: "config/" + shortHash(d.refused), Time: d.Now(),
+			Subject: "the configuration is wrong; the one before stays in force", Text: oneLine(d.refused)})
+	}
+}
+
+// tell puts a notice in the queue. That it cannot is in the log; a run does not depend on it.
+func (d *Daemon) tell(targets []string, n notify.Notice) {
+	if d.Queue == nil {
+		return
+	}
+	if err := d.Queue.Tell(n, targets); err != nil {
+		d.Log.Error("a notice could not be kept", "kind", string(n.Kind), "error", err)
+	}
+}

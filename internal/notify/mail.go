@@ -1,0 +1,100 @@
+package notify
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/wneessen/go-mail"
+
+	"exorunner/internal/action"
+)
+
+// A Mail sends a notice through a mail server.
+type Mail struct {
+	Server   string // host:port
+	Security string // starttls, tls or none
+	From     string
+	To       []string
+	User     string
+	Password action.Secret // reference to it
+	Secrets  action.Secrets
+	TLS      *tls.Config // nil: the system's roots, and the server's own name
+}
+
+var _ Sender = &Mail{}
+
+// Send implements Sender.
+func (m *Mail) Send(ctx context.Context, n Notice) error {
+	msg, err := m.message(n)
+	if err != nil {
+		return err
+	}
+	client, err := m.client(ctx)
+	if err != nil {
+		return err
+	}
+	err = client.DialAndSendWithContext(ctx, msg)
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("mail server %s: %w", m.Server, err)
+	var send *mail.SendError
+	// A 5xx answer to this message; a refused sign-in may be cured while it waits.
+	if errors.As(err, &send) && !send.IsTemp() && (send.Reason == mail.ErrSMTPRcptTo || send.Reason == mail.ErrSMTPMailFrom || send.Reason == mail.ErrSMTPData) {
+		return Permanent(err)
+	}
+	return err
+}
+
+func (m *Mail) message(n Notice) (*mail.Msg, error) {
+	msg := mail.NewMsg()
+	if err := msg.From(m.From); err != nil {
+		return nil, Permanent(fmt.Errorf("mail: from: %w", err))
+	}
+	if err := msg.To(m.To...); err != nil {
+		return nil, Permanent(fmt.Errorf("mail: to: %w", err))
+	}
+	msg.Subject(clip(n.Title(), 200))
+	msg.SetDateWithValue(n.Time)
+	msg.SetMessageID()
+	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no robot answers
+	msg.SetBodyString(mail.TypeTextPlain, n.Body())
+	return msg, nil
+}
+
+func (m *Mail) client(ctx context.Context) (*mail.Client, error) {
+	host, text, err := net.SplitHostPort(m.Server)
+	port, perr := strconv.Atoi(text)
+	if err != nil || perr != nil {
+		return nil, Permanent(fmt.Errorf("mail: server %q is not host:port", m.Server))
+	}
+	options := []mail.Option{mail.WithPort(port), mail.WithTimeout(20 * time.Second)}
+	switch m.Security {
+	case "tls":
+		options = append(options, mail.WithSSL())
+	case "none":
+		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
+	default:
+		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
+	}
+	if m.TLS != nil {
+		options = append(options, mail.WithTLSConfig(m.TLS))
+	}
+	if m.User != "" {
+		password, err := m.Secrets.Resolve(ctx, m.Password)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(m.User), mail.WithPassword(string(password)))
+	}
+	client, err := mail.NewClient(host, options...)
+	if err != nil {
+		return nil, Permanent(fmt.Errorf("mail: %w", err))
+	}
+	return client, nil
+}

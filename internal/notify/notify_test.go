@@ -1,0 +1,306 @@
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"exorunner/internal/action"
+	"exorunner/internal/journal"
+)
+
+var noon = time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
+
+var sample = Notice{Kind: Failed, Key: "failed/nightly/1", Time: noon, Host: "CE01", Schedule: "nightly", Run: "20260105T120000Z-ab", Subject: "nightly failed",
+	Text: "Connect-ExchangeOnline: no role", Remedy: "give it one"}
+
+type fixed map[action.Secret]string
+
+func (f fixed) Resolve(_ context.Context, ref action.Secret) ([]byte, error) {
+	if text, ok := f[ref]; ok {
+		return []byte(text), nil
+	}
+	return nil, errors.New("secret " + string(ref) + ": not there")
+}
+
+type posted struct {
+	body, path string
+	header     http.Header
+}
+
+// post sends to a server that answers with a status, and gives what it got.
+func post(t *testing.T, w *Webhook, status int) (got posted, err error) {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		raw, _ := io.ReadAll(r.Body)
+		got = posted{string(raw), r.URL.String(), r.Header}
+		if status == http.StatusFound {
+			rw.Header().Set("Location", "http://127.0.0.1:1/elsewhere")
+		}
+		rw.WriteHeader(status)
+	}))
+	w.Secrets = fixed{w.Secret: s.URL + "/hook?sig=hunter2", "env:AUTH": "Bearer hunter3"}
+	w.Client = s.Client()
+	err = w.Send(t.Context(), sample)
+	s.Close()
+	return got, err
+}
+
+func TestWebhook(t *testing.T) {
+	got, err := post(t, &Webhook{Secret: "env:URL", Authorization: "env:AUTH"}, 204)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.path != "/hook?sig=hunter2" || got.header.Get("Authorization") != "Bearer hunter3" || !strings.Contains(got.body, "nightly failed") {
+		t.Errorf("got %+v, want the notice at the secret address, with the header", got)
+	}
+	cases := map[string]struct {
+		status    int
+		permanent bool
+		want      string
+	}{
+		"accepted":            {202, false, ""},
+		"busy":                {503, false, "503"},
+		"it does not take it": {400, true, "does not take"},
+		"not allowed":         {401, false, "401"},
+		"moved, not followed": {302, false, "302"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, err := post(t, &Webhook{Secret: "env:URL"}, c.status)
+			_, never := err.(permanent)
+			if (err == nil) != (c.want == "") || never != c.permanent || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, permanent %v", err, never)
+			}
+			if err != nil && strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the address is in %v", err)
+			}
+		})
+	}
+}
+
+func TestAWebhookThatIsNotThereDoesNotTellItsAddress(t *testing.T) {
+	w := &Webhook{Secret: "env:URL", Secrets: fixed{"env:URL": "http://127.0.0.1:1/hook?sig=hunter2"}}
+	err := w.Send(t.Context(), sample)
+	if err == nil || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "/hook") {
+		t.Errorf("got %v, want an error with the host alone", err)
+	}
+	w.Secrets = fixed{"env:URL": "hunter2 is no address"}
+	if err := w.Send(t.Context(), sample); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("got %v, want an error without what the secret says", err)
+	}
+}
+
+func TestBodies(t *testing.T) {
+	raw, err := (&Webhook{}).body(sample)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Notice
+	if err := json.Unmarshal(raw, &back); err != nil || back != sample {
+		t.Errorf("got %+v, %v, want the notice again", back, err)
+	}
+	raw, err = (&Webhook{Teams: true}).body(sample)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var card struct {
+		Type        string
+		Attachments []struct {
+			ContentType string
+			Content     struct {
+				Type, Version string
+				Body          []struct{ Type, Text string }
+			}
+		}
+	}
+	if err := json.Unmarshal(raw, &card); err != nil || card.Type != "message" || len(card.Attachments) != 1 ||
+		card.Attachments[0].Content.Type != "AdaptiveCard" || card.Attachments[0].Content.Body[0].Text != sample.Title() {
+		t.Errorf("got %s, %v, want a card with the title first", raw, err)
+	}
+	for _, want := range []string{"nightly failed", "Connect-ExchangeOnline: no role", "give it one", "exorunner history 20260105T120000Z-ab"} {
+		if !strings.Contains(sample.Body(), want) {
+			t.Errorf("%q is not in the text\n%s", want, sample.Body())
+		}
+	}
+	rehearsed := sample
+	rehearsed.Rehearsal = true
+	if !strings.HasPrefix(rehearsed.Title(), "REHEARSAL") || !strings.HasPrefix(rehearsed.Body(), "REHEARSAL") {
+		t.Errorf("a rehearsal's notice does not say so: %s", rehearsed.Title())
+	}
+}
+
+func TestEveryKindHasAnEventID(t *testing.T) {
+	seen := map[uint32]Kind{}
+	for _, k := range append(slices.Clone(Kinds), Test) {
+		id := EventID(k)
+		if other, twice := seen[id]; id == 0 || twice {
+			t.Errorf("%s: event id %d, also of %q", k, id, other)
+		}
+		seen[id] = k
+	}
+}
+
+// A recording is a target that may be down.
+type recording struct {
+	mu    sync.Mutex
+	down  func() error
+	got   []string
+	tries int
+}
+
+func (r *recording) Send(ctx context.Context, n Notice) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tries++
+	if r.down != nil {
+		if err := r.down(); err != nil {
+			return err
+		}
+	}
+	r.got = append(r.got, n.Key)
+	return nil
+}
+
+func queue(t *testing.T, dir string, targets ...Target) *Queue {
+	t.Helper()
+	j, err := journal.Open(context.Background(), dir, journal.Options{Ballast: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := &Queue{Journal: j, Host: "CE01"}
+	q.SetTargets(targets)
+	return q
+}
+
+func tell(t *testing.T, q *Queue, kind Kind, key string, targets ...string) {
+	t.Helper()
+	if err := q.Tell(Notice{Kind: kind, Key: key, Time: noon}, targets); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestANoticeIsToldOnceToWhoWantsIt(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		all, drift := &recording{}, &recording{}
+		q := queue(t, dir, Target{Name: "all", Sender: all}, Target{Name: "drift", Only: []Kind{Drift}, Sender: drift})
+		defer q.Journal.Close()
+		for range 3 {
+			tell(t, q, Failed, "one", "all", "drift", "nobody")
+			tell(t, q, Drift, "two", "all", "drift")
+			q.Deliver(t.Context())
+			q.Wait()
+		}
+		if !slices.Equal(all.got, []string{"one", "two"}) || !slices.Equal(drift.got, []string{"two"}) {
+			t.Errorf("got %q and %q, want one and two, and two", all.got, drift.got)
+		}
+	})
+}
+
+func TestADeadTargetDelaysNobodyAndGetsItLater(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		back := time.Now().Add(5 * time.Hour)
+		dead := &recording{down: func() error {
+			if time.Now().Before(back) {
+				return errors.New("no route to host")
+			}
+			return nil
+		}}
+		well := &recording{}
+		q := queue(t, dir, Target{Name: "dead", Sender: dead}, Target{Name: "well", Sender: well})
+		ctx, stop := context.WithCancel(t.Context())
+		var loop sync.WaitGroup
+		loop.Go(func() { q.Run(ctx, 15*time.Second) })
+		tell(t, q, Failed, "one", "dead", "well")
+		tell(t, q, Failed, "two", "dead", "well")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if !slices.Equal(well.got, []string{"one", "two"}) {
+			t.Errorf("got %q after a minute, want both: the other target is dead, not this one", well.got)
+		}
+		// A restart of the service in between loses nothing.
+		stop()
+		loop.Wait()
+		if err := q.Journal.Close(); err != nil {
+			t.Fatal(err)
+		}
+		q = queue(t, dir, Target{Name: "dead", Sender: dead})
+		ctx, stop = context.WithCancel(t.Context())
+		loop.Go(func() { q.Run(ctx, 15*time.Second) })
+		time.Sleep(8 * time.Hour)
+		stop()
+		loop.Wait()
+		slices.Sort(dead.got)
+		if !slices.Equal(dead.got, []string{"one", "two"}) {
+			t.Errorf("got %q in the end, want both, once", dead.got)
+		}
+		if dead.tries > 40 {
+			t.Errorf("got %d tries in five hours, want them to become rarer", dead.tries)
+		}
+		if err := q.Journal.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestWhatNeverArrivesIsGivenUp(t *testing.T) {
+	for name, c := range map[string]struct {
+		down  error
+		after time.Duration
+		tries int
+	}{
+		"a notice that is refused":          {Permanent(errors.New("400")), time.Minute, 1},
+		"a target that is away for a month": {errors.New("away"), 30 * 24 * time.Hour, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				r := &recording{down: func() error { return c.down }}
+				q := queue(t, dir, Target{Name: "x", Sender: r})
+				defer q.Journal.Close()
+				tell(t, q, Failed, "one", "x")
+				for end := time.Now().Add(c.after); time.Now().Before(end); time.Sleep(c.after / 400) {
+					q.Deliver(t.Context())
+					q.Wait()
+				}
+				if due, err := q.Journal.DueNotifications(t.Context(), time.Now().Add(24*time.Hour), 0); err != nil || len(due) != 0 {
+					t.Errorf("got %v, %v still waiting, want none", due, err)
+				}
+				if c.tries > 0 && r.tries != c.tries {
+					t.Errorf("got %d tries, want %d", r.tries, c.tries)
+				}
+			})
+		})
+	}
+}
+
+func TestASenderThatPanicsOrHangs(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		q := queue(t, dir, Target{Name: "panics", Sender: sender(func(context.Context) error { panic("boom") })},
+			Target{Name: "hangs", Sender: sender(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })})
+		defer q.Journal.Close()
+		tell(t, q, Failed, "one", "panics", "hangs")
+		before := time.Now()
+		q.Deliver(t.Context())
+		q.Wait()
+		if took := time.Since(before); took != sendTimeout {
+			t.Errorf("took %v, want a target that hangs to be left after %v", took, sendTimeout)
+		}
+	})
+}
+
+type sender func(context.Context) error
+
+func (s sender) Send(ctx context.Context, _ Notice) error { return s(ctx) }

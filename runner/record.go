@@ -1,0 +1,391 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"exorunner/internal/action"
+	"exorunner/internal/action/exoconnect"
+	"exorunner/internal/action/psmodule"
+	"exorunner/internal/daemon"
+	"exorunner/internal/engine"
+	"exorunner/internal/host"
+	"exorunner/internal/journal"
+	"exorunner/internal/playbook"
+	"exorunner/internal/report"
+	"exorunner/internal/schedule"
+)
+
+// A recorder keeps a run in the journal, in the order that makes a kill safe: a task's start is on disk before it
+// touches the machine, and its end before the next one starts.
+type recorder struct {
+	j       *journal.Journal
+	run     journal.Run
+	do      map[string]any // by the task's name
+	points  *failpoints
+	breaker schedule.Breaker
+	now     func() time.Time
+
+	began   time.Time // of the attempt under way
+	started bool      // the task under way is in the journal
+	ended   bool
+	judge   daemon.Judge
+
+	mu     sync.Mutex
+	paused time.Time // sign-ins are, until then
+}
+
+var _ engine.Recorder = &recorder{}
+
+func (a *app) journalDir(rehearsal bool) (string, error) {
+	dir, err := a.stateDir()
+	if err == nil && rehearsal {
+		dir = filepath.Join(dir, rehearsalName)
+	}
+	return filepath.Join(dir, "journal"), err
+}
+
+// openJournal opens it for writing. What is not on record must not happen, so a run without one does not begin.
+func (a *app) openJournal(ctx context.Context, rehearsal bool, hide func([]byte) []byte) (*journal.Journal, error) {
+	dir, err := a.journalDir(rehearsal)
+	if err != nil {
+		return nil, err
+	}
+	o := journal.Options{Redact: hide, Warn: func(err error) { fmt.Fprintf(a.stderr, "warning: %s\n", hide([]byte(err.Error()))) }}
+	if rehearsal {
+		o.Ballast = -1 // nobody needs the end of a rehearsal on a full disk
+	}
+	j, err := journal.Open(ctx, dir, o)
+	if err != nil {
+		return nil, hinted(fail(engine.StatusUsage, fmt.Errorf("nothing was touched: %w", err)), "%s", journalHint(err, rehearsal))
+	}
+	return j, nil
+}
+
+func journalHint(err error, rehearsal bool) string {
+	of := ""
+	if rehearsal {
+		of = " --host rehearsal"
+	}
+	switch {
+	case errors.Is(err, journal.ErrDamaged):
+		return "exorunner history --recover" + of + " keeps the damaged files aside and starts a new journal with what can be read"
+	case errors.Is(err, journal.ErrLocked):
+		return "exorunner status says what is running"
+	case errors.Is(err, journal.ErrNewer):
+		return "use the exorunner that wrote it"
+	}
+	return "what is not on record must not happen: let this account write to the folder, or name another with --state"
+}
+
+// newRecorder makes the record of a run that is about to begin.
+func (a *app) newRecorder(o *runOptions, j *journal.Journal, t *target, book *playbook.Playbook, info runInfo) *recorder {
+	r := &recorder{j: j, points: newFailpoints(t.rehearsal), do: map[string]any{}, breaker: o.breaker, now: time.Now}
+	if r.breaker == (schedule.Breaker{}) {
+		r.breaker = schedule.Breaker{Max: 3, Within: time.Hour}
+	}
+	r.run = journal.Run{
+		ID: info.ID, Playbook: book.Name, PlaybookSHA256: fingerprint(book.Files), Command: info.Command, Host: hostName(t), Account: account(),
+		Rehearsal: t.rehearsal, Started: r.now(),
+	}
+	if o.slot != nil {
+		r.run.Schedule, r.run.Due, r.run.Attempt, r.run.Follows = o.slot.Schedule, o.slot.Due, o.slot.Attempt, o.slot.Follows
+	}
+	return r
+}
+
+// hostName is the machine's own: the journal of a server may be looked at elsewhere.
+func hostName(t *target) string {
+	if name, err := os.Hostname(); err == nil && !t.rehearsal {
+		return name
+	}
+	return t.Name()
+}
+
+func account() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return ""
+}
+
+// fingerprint is of everything that was read for a playbook.
+func fingerprint(files []playbook.File) string {
+	sum := sha256.New()
+	for _, f := range files {
+		_ = binary.Write(sum, binary.BigEndian, int64(len(f.Data))) // a hash takes everything
+		sum.Write(f.Data)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+func (r *recorder) begin() error {
+	r.points.hit("run_begin.before")
+	if err := r.j.BeginRun(r.run); err != nil {
+		return err
+	}
+	r.points.hit("run_begin.after")
+	return nil
+}
+
+// knows learns what the tasks are, for what only their fields say.
+func (r *recorder) knows(tasks ...[]*playbook.Bound) {
+	for _, list := range tasks {
+		for _, b := range list {
+			r.do[b.Name] = b.Do
+		}
+	}
+}
+
+// Record implements engine.Recorder.
+func (r *recorder) Record(e report.Event) error {
+	line, err := report.Marshal(e)
+	if err != nil {
+		return err
+	}
+	r.judge.See(e)
+	switch e.Kind {
+	case report.TaskStarted:
+		err = r.taskStarted(e, line)
+	case report.Attempt:
+		err = r.attempt(e, line)
+	case report.TaskFinished:
+		err = r.taskFinished(e, line)
+	case report.RunFinished:
+		err = r.runFinished(e, line)
+	default:
+		err = r.j.Append(r.run.ID, line)
+	}
+	return err
+}
+
+func (r *recorder) taskStarted(e report.Event, line []byte) error {
+	r.points.hit("task_start.before")
+	if err := r.start(e); err != nil {
+		return err
+	}
+	r.points.hit("task_start.after")
+	r.began = e.Time
+	if err := r.j.Append(r.run.ID, line); err != nil {
+		return err
+	}
+	r.points.hit("task_start.told")
+	return nil
+}
+
+func (r *recorder) start(e report.Event) error {
+	r.started = true
+	return r.j.StartTask(r.run.ID, journal.Task{Index: e.Index, Name: e.Task, Action: e.Action, Started: e.Time})
+}
+
+func (r *recorder) attempt(e report.Event, line []byte) error {
+	r.points.hit("attempt.before")
+	if err := r.tried(e); err != nil {
+		return err
+	}
+	r.points.hit("attempt.after")
+	r.began = e.Time.Add(time.Duration(e.Wait * float64(time.Second)))
+	return r.j.Append(r.run.ID, line)
+}
+
+// tried records one attempt that ended, and the failed sign-in that it was.
+func (r *recorder) tried(e report.Event) error {
+	at := journal.Attempt{Attempt: max(e.Attempt, 1), Started: r.began, Ended: e.Time, Outcome: string(e.Outcome)}
+	if e.Error != nil {
+		at.Class, at.Error = e.Error.Class, e.Error.Message
+	}
+	if err := r.j.AddAttempt(r.run.ID, e.Index, at); err != nil {
+		return err
+	}
+	if key := signInKey(r.do[e.Task]); key != "" && signInFailed(e.Error) {
+		return r.j.SignInFailed(key, e.Time)
+	}
+	return nil
+}
+
+func (r *recorder) taskFinished(e report.Event, line []byte) error {
+	if !r.started { // it was skipped
+		r.began = e.Time
+		if err := r.start(e); err != nil {
+			return err
+		}
+	} else if err := r.tried(e); err != nil {
+		return err
+	}
+	r.started = false
+	if e.Evidence != nil {
+		r.points.hit("evidence.before")
+		if _, err := r.j.AddEvidence(journal.Evidence{Run: r.run.ID, Task: e.Task, Time: e.Evidence.Time, Data: e.Evidence.Data}); err != nil {
+			return err
+		}
+		r.points.hit("evidence.after")
+	}
+	if err := r.installed(e); err != nil {
+		return err
+	}
+	r.points.hit("task_finish.before")
+	done := journal.Task{Index: e.Index, Ended: e.Time, Outcome: string(e.Outcome), Summary: e.Summary}
+	if e.Error != nil {
+		done.Error = e.Error.Message
+	}
+	if err := r.j.FinishTask(r.run.ID, done); err != nil {
+		return err
+	}
+	r.points.hit("task_finish.after")
+	if err := r.j.Append(r.run.ID, line); err != nil {
+		return err
+	}
+	r.points.hit("task_finish.told")
+	return nil
+}
+
+// installed keeps which version of a module this program put here, for the day on which it is to go again. That
+// something changed does not say it: an older version may have been removed beside one that was there.
+func (r *recorder) installed(e report.Event) error {
+	m, ok := r.do[e.Task].(*psmodule.Module)
+	if !ok || e.Outcome != report.Changed {
+		return nil
+	}
+	entry := m.Version + " (" + m.Scope // as Before and After list it
+	v := journal.InstalledVersion{Host: r.run.Host, Name: m.Module, Version: m.Version, Scope: m.Scope, Run: r.run.ID, Time: e.Time}
+	switch {
+	case m.State == "absent":
+		return r.j.Uninstalled(v)
+	case strings.Contains(e.Summary, " installed "+m.Version+" ("), strings.Contains(e.After, entry) && !strings.Contains(e.Before, entry):
+		return r.j.Installed(v)
+	}
+	return nil
+}
+
+func (r *recorder) runFinished(e report.Event, line []byte) error {
+	if err := r.j.Append(r.run.ID, line); err != nil {
+		return err
+	}
+	r.points.hit("run_end.before")
+	status := 0
+	if e.Status != nil {
+		status = *e.Status
+	}
+	if err := r.j.EndRun(r.run.ID, e.Time, status, e.Counts); err != nil {
+		return err
+	}
+	r.ended = true
+	r.points.hit("run_end.after")
+	return nil
+}
+
+// refused ends a run that did not come to its first task.
+func (r *recorder) refused(err error, status int) {
+	class := "unknown"
+	if status != engine.StatusFailed && status != engine.StatusUnreachable {
+		class = string(host.Never)
+	}
+	if e := host.As(err); e != nil && e.Class != "" {
+		class = string(e.Class)
+	}
+	e := report.Event{
+		Kind: report.RunFinished, Time: r.now().UTC(), Run: r.run.ID, Rehearsal: r.run.Rehearsal, Command: r.run.Command, Playbook: r.run.Playbook,
+		Host: r.run.Host, Status: &status, Counts: map[string]int{}, Error: &report.Error{Class: class, Message: err.Error()},
+	}
+	_ = r.Record(e) // the refusal itself is told by who called; without this record the run shows as interrupted
+}
+
+// said keeps what was said on the machine. It may be lost in a power cut.
+func (r *recorder) said(e report.Event) {
+	if line, err := report.Marshal(e); err == nil {
+		_ = r.j.Note(r.run.ID, line) // the next record that matters meets the same error, and ends the run
+	}
+}
+
+// outcome is the run's, as the service wants it.
+func (r *recorder) outcome(broken error) daemon.Outcome {
+	out := r.judge.Outcome()
+	if broken != nil {
+		out.Verdict, out.Summary = daemon.Broken, broken.Error()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out.NotBefore = r.paused
+	return out
+}
+
+// signInKey names the account that a proof signs in with; "" where no lock can come of it.
+func signInKey(do any) string {
+	p, ok := do.(*exoconnect.Connect)
+	switch {
+	case !ok:
+		return ""
+	case p.AppID != "":
+		return "app " + strings.ToLower(p.AppID)
+	case p.User != "":
+		return "user " + strings.ToLower(p.User)
+	}
+	return ""
+}
+
+// signInFailed says whether an error was the sign-in service's refusal, or one that nobody knows and may have been.
+func signInFailed(e *report.Error) bool {
+	if e == nil || e.Class == string(host.Transient) {
+		return false
+	}
+	switch e.Rule {
+	case "C10", "C12", "C13", "P04":
+		return true
+	case "":
+		return e.ID != "" && !strings.HasPrefix(e.ID, "Exr")
+	}
+	return strings.HasPrefix(e.Rule, "AADSTS")
+}
+
+// guard puts the breaker before every sign-in of a task.
+func (r *recorder) guard(tasks []engine.Task) []engine.Task {
+	for i := range tasks {
+		key := signInKey(tasks[i].Do)
+		if p, ok := tasks[i].Do.(action.Proof); ok && key != "" {
+			tasks[i].Do = guarded{p, func(ctx context.Context) error { return r.allow(ctx, key) }}
+		}
+	}
+	return tasks
+}
+
+type guarded struct {
+	action.Proof
+	allow func(context.Context) error
+}
+
+func (g guarded) Prove(ctx context.Context, h host.Reader) (action.Evidence, error) {
+	if err := g.allow(ctx); err != nil {
+		return action.Evidence{}, err
+	}
+	return g.Proof.Prove(ctx, h)
+}
+
+func (r *recorder) allow(ctx context.Context, key string) error {
+	now := r.now()
+	failed, err := r.j.SignInFailures(ctx, key, now.Add(-r.breaker.Within))
+	if err != nil {
+		return err
+	}
+	from, ok := r.breaker.Allows(now, failed)
+	if ok {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if from.After(r.paused) {
+		r.paused = from
+	}
+	return &host.Error{ID: "ExrSignInsPaused", Class: host.Never,
+		Message: fmt.Sprintf("sign-ins of %s are paused until %s: %d failed within %v", key, from.UTC().Format(time.RFC3339), len(failed), r.breaker.Within),
+		Remedy:  "find out why they failed before the account is locked: exorunner history shows the runs"}
+}

@@ -1,0 +1,354 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"exorunner/internal/daemon"
+	"exorunner/internal/engine"
+	"exorunner/internal/host"
+	"exorunner/internal/journal"
+	"exorunner/internal/lock"
+	"exorunner/internal/notify"
+	"exorunner/internal/schedule"
+	"exorunner/internal/site"
+	"exorunner/playbooks"
+)
+
+type serveOptions struct {
+	config string
+	tick   time.Duration
+}
+
+func newServe(a *app) *cobra.Command {
+	o := &serveOptions{}
+	example := false
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run what the configuration schedules, until it is stopped",
+		Long: "serve is the unattended service in the foreground: it runs the playbooks of exorunner.yaml at their times, inside their\n" +
+			"windows, tries again what failed, and tells who has to know. It may be killed at any moment: the next one goes on.\n" +
+			"A changed configuration is taken over by itself; a wrong one is reported and changes nothing.\n" + exitHelp,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if example {
+				_, err := a.stdout.Write(playbooks.Site())
+				return err
+			}
+			if underManager() {
+				return runManaged(func(ctx context.Context, wake func(func())) error { return a.serveManaged(ctx, o, wake) })
+			}
+			log := slog.New(slog.NewTextHandler(a.stderr, nil))
+			return a.serve(cmd.Context(), o, a.stdout, log, func(func()) {})
+		},
+	}
+	c.Flags().StringVar(&o.config, "config", "", "the configuration (default: exorunner.yaml in the state folder)")
+	c.Flags().BoolVar(&example, "example", false, "print a configuration to begin with, and end")
+	c.Flags().DurationVar(&o.tick, "tick", 15*time.Second, "how often the clock is looked at")
+	_ = c.Flags().MarkHidden("tick") // for tests
+	return c
+}
+
+// A server is serve while it runs.
+type server struct {
+	a      *app
+	o      *serveOptions
+	path   string // of the configuration
+	out    io.Writer
+	log    *slog.Logger
+	j      *journal.Journal
+	queue  *notify.Queue
+	points *failpoints
+	daemon *daemon.Daemon
+
+	mu   sync.Mutex
+	site *site.Site
+	seen [sha256.Size]byte // of the files that the last answer is about
+	err  error
+}
+
+// serve runs until ctx ends. wake gets what is to be called when the machine wakes up.
+func (a *app) serve(ctx context.Context, o *serveOptions, out io.Writer, log *slog.Logger, wake func(func())) error {
+	path, err := a.configPath(o.config)
+	if err != nil {
+		return err
+	}
+	s := &server{a: a, o: o, path: path, out: out}
+	first, err := a.loadSite(path, true)
+	if err != nil {
+		return err
+	}
+	rehearsing := isRehearsal(first.Host)
+	dir, err := a.serviceDir(rehearsing)
+	if err != nil {
+		return err
+	}
+	held, err := lock.Take(ctx, filepath.Join(dir, "serve.lock"), 0)
+	if err != nil {
+		var other *lock.Held
+		if errors.As(err, &other) {
+			return hinted(fail(engine.StatusLocked, fmt.Errorf("another service works in this folder: process %d (%s)", other.PID, other.Path)), "exorunner status shows what it does")
+		}
+		return hinted(fail(engine.StatusUsage, err), "let this account write to %s, or name another folder with --state", dir)
+	}
+	defer held.Free()
+	a.keeper = newSharedKeeper()
+	s.log = slog.New(hidingHandler{log.Handler(), a.keeper.Hide})
+	if s.j, err = a.openJournal(ctx, rehearsing, a.keeper.Hide); err != nil {
+		return err
+	}
+	defer s.j.Close()
+	s.points = newFailpoints(rehearsing)
+	return s.run(ctx, dir, rehearsing, wake)
+}
+
+// serviceDir is where what belongs to a running service lies, beside its journal.
+func (a *app) serviceDir(rehearsing bool) (string, error) {
+	if rehearsing {
+		return a.rehearsalDir()
+	}
+	return a.stateDir()
+}
+
+func (s *server) run(ctx context.Context, dir string, rehearsing bool, wake func(func())) error {
+	s.queue = &notify.Queue{Journal: s.j, Rehearsal: rehearsing, Log: s.log}
+	s.daemon = &daemon.Daemon{
+		Journal: s.j, Config: s.config, Work: s.work, Restart: s.restart, Queue: s.queue, Beat: s.beat(dir), Point: s.points.hit,
+		Log: s.log, Tick: s.o.tick,
+	}
+	s.daemon.Prepare()
+	wake(s.daemon.Wake)
+	sending, stop := context.WithCancel(ctx)
+	var sender sync.WaitGroup
+	sender.Go(func() { s.queue.Run(sending, max(s.o.tick, time.Second)) })
+	defer sender.Wait()
+	defer stop()
+	err := s.daemon.Run(ctx)
+	if err == nil {
+		return nil
+	}
+	var e *exit
+	if !errors.As(err, &e) {
+		err = fail(engine.StatusFailed, err)
+	}
+	return err
+}
+
+// config is asked at every tick. It reads the files each time, for they are small, and understands them again only when
+// they have changed.
+func (s *server) config() (daemon.Config, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.look()
+	if s.site == nil && s.err == nil || now != s.seen {
+		s.seen = now
+		next, err := s.a.loadSite(s.path, true)
+		switch {
+		case err == nil && s.site != nil && isRehearsal(next.Host) != isRehearsal(s.site.Host):
+			s.err = errors.New("host: a service does not change between a rehearsal and the real machine: stop it and start it again")
+		case err == nil:
+			s.site, s.err = next, nil
+			s.queue.SetTargets(s.a.targets(next))
+		default:
+			s.err = err
+		}
+	}
+	if s.err != nil {
+		return daemon.Config{}, s.err
+	}
+	return plans(s.site), nil
+}
+
+// look is a hash of the configuration and its files of variables. What cannot be read is a change too.
+func (s *server) look() (sum [sha256.Size]byte) {
+	h := sha256.New()
+	paths := []string{s.path}
+	if s.site != nil {
+		for _, name := range s.site.VarsFiles {
+			paths = append(paths, s.site.Beside(name))
+		}
+	}
+	for _, path := range paths {
+		f, err := readLimited(path)
+		fmt.Fprintf(h, "%s %v %d\n", path, err, len(f.Data))
+		h.Write(f.Data)
+	}
+	copy(sum[:], h.Sum(nil))
+	return sum
+}
+
+func plans(s *site.Site) daemon.Config {
+	c := daemon.Config{
+		Fingerprint: s.SHA256, Notify: s.Targets(site.Schedule{}),
+		Retention: journal.Retention{Runs: s.Retention.Runs, Age: s.Retention.Age, Evidence: s.Retention.Evidence},
+	}
+	for i, one := range s.Schedules {
+		c.Plans = append(c.Plans, daemon.Plan{
+			Schedule: s.Compiled[i], Restart: daemon.Restart(s.Reboot), Alarm: one.WaitingAlarm, Notify: s.Targets(one),
+		})
+	}
+	return c
+}
+
+// work is one run, as apply and verify on the command line would do it.
+func (s *server) work(ctx context.Context, slot daemon.Slot) daemon.Outcome {
+	s.mu.Lock()
+	current := s.site
+	s.mu.Unlock()
+	var one *site.Schedule
+	for i := range current.Schedules {
+		if current.Schedules[i].Name == slot.Schedule {
+			one = &current.Schedules[i]
+		}
+	}
+	if one == nil {
+		return daemon.Outcome{Verdict: daemon.Failed, Class: string(host.Never), Summary: "the schedule is no longer configured"}
+	}
+	given, err := givenVars(current, *one)
+	if err != nil {
+		return daemon.Outcome{Verdict: daemon.Failed, Class: string(host.Never), Summary: err.Error()}
+	}
+	var out daemon.Outcome
+	learned := false
+	o := &runOptions{
+		command: engine.Command(one.Command), host: current.Host, tags: one.Tags, skipTags: one.SkipTags, wait: time.Hour,
+		slot: &slot, journal: s.j, given: given, breaker: schedule.Breaker{Max: current.SignIns.Failures, Within: current.SignIns.Within},
+		learn: func(o daemon.Outcome) { out, learned = o, true },
+	}
+	a := &app{stdout: s.out, stderr: logWriter{s.log}, state: s.a.state, format: s.a.format, keeper: s.a.keeper}
+	err = a.run(ctx, o, []string{playbookOf(current, *one)})
+	if learned {
+		return out
+	}
+	return unrecorded(ctx, err)
+}
+
+// unrecorded is the outcome of a run that did not come to its record.
+func unrecorded(ctx context.Context, err error) daemon.Outcome {
+	out := daemon.Outcome{Verdict: daemon.Failed, Class: string(host.Never), Summary: fmt.Sprint(err)}
+	var e *exit
+	if errors.As(err, &e) {
+		out.Remedy = e.hint
+		switch e.status {
+		case engine.StatusLocked, engine.StatusUnreachable:
+			out.Class = string(host.Transient)
+		}
+	}
+	if errors.Is(err, journal.ErrFull) || errors.Is(err, journal.ErrLocked) {
+		out.Class = string(host.Transient)
+	}
+	if ctx.Err() != nil {
+		out.Verdict = daemon.Interrupted
+	}
+	return out
+}
+
+// logWriter makes a line of the log of what a command says on its standard error.
+type logWriter struct{ log *slog.Logger }
+
+func (w logWriter) Write(p []byte) (int, error) {
+	w.log.Warn(string(bytes.TrimSpace(p)))
+	return len(p), nil
+}
+
+// hidingHandler takes secrets out of every text of the log.
+type hidingHandler struct {
+	slog.Handler
+	hide func([]byte) []byte
+}
+
+func (h hidingHandler) Handle(ctx context.Context, r slog.Record) error {
+	clean := slog.NewRecord(r.Time, r.Level, string(h.hide([]byte(r.Message))), r.PC)
+	r.Attrs(func(a slog.Attr) bool {
+		switch v := a.Value.Resolve().Any().(type) {
+		case string:
+			a.Value = slog.StringValue(string(h.hide([]byte(v))))
+		case error:
+			a.Value = slog.StringValue(string(h.hide([]byte(v.Error()))))
+		}
+		clean.AddAttrs(a)
+		return true
+	})
+	return h.Handler.Handle(ctx, clean)
+}
+
+// serveManaged is serve where there is no terminal: its log is a file beside the journal.
+func (a *app) serveManaged(ctx context.Context, o *serveOptions, wake func(func())) error {
+	dir, err := a.stateDir()
+	if err != nil {
+		return err
+	}
+	file := &rolling{path: filepath.Join(dir, "service.log")}
+	defer file.Close()
+	log := slog.New(slog.NewTextHandler(file, nil))
+	err = a.serve(ctx, o, io.Discard, log, wake)
+	if err != nil {
+		log.Error("the service ends", "error", err)
+	}
+	return err
+}
+
+// rolling is a log file of at most 5 MiB, and the one before it.
+type rolling struct {
+	path string
+	mu   sync.Mutex
+	f    *os.File
+	size int64
+}
+
+const rollAt = 5 << 20
+
+func (r *rolling) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.f == nil || r.size+int64(len(p)) > rollAt {
+		if err := r.open(); err != nil {
+			return 0, err
+		}
+	}
+	n, err := r.f.Write(p)
+	r.size += int64(n)
+	return n, err
+}
+
+func (r *rolling) open() error {
+	if r.f != nil {
+		_ = r.f.Close()
+		r.f = nil
+	}
+	if info, err := os.Stat(r.path); err == nil && info.Size() > rollAt/2 {
+		_ = os.Remove(r.path + ".1")
+		_ = os.Rename(r.path, r.path+".1") // who reads it may keep it from moving: it grows on then
+	}
+	f, err := os.OpenFile(r.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	r.f, r.size = f, 0
+	if info, err := f.Stat(); err == nil && info.Size() < rollAt {
+		r.size = info.Size()
+	}
+	return nil
+}
+
+func (r *rolling) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.f == nil {
+		return nil
+	}
+	err := r.f.Close()
+	r.f = nil
+	return err
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"exorunner/internal/action"
+	"exorunner/internal/catalog"
+	"exorunner/internal/engine"
+	"exorunner/internal/exr"
+	"exorunner/internal/playbook"
+	"exorunner/internal/rehearsal"
+	"exorunner/internal/site"
+)
+
+// siteName is what the site's configuration is called in the state folder.
+const siteName = "exorunner.yaml"
+
+// isSite tells the configuration of a site from a playbook.
+func isSite(f playbook.File) bool { return slices.Contains(playbook.TopLevel(f), "schedules") }
+
+// configPath is what --config says, or where the configuration lies if nobody says it.
+func (a *app) configPath(given string) (string, error) {
+	if given != "" {
+		return filepath.Abs(given)
+	}
+	dir, err := a.stateDir()
+	return filepath.Join(dir, siteName), err
+}
+
+// loadSite reads a configuration and every playbook that it names. Strict wants a value for each variable, as a run
+// does.
+func (a *app) loadSite(path string, strict bool) (*site.Site, error) {
+	f, err := readLimited(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, hinted(fail(engine.StatusUsage, err), "exorunner serve --example > %s makes one to begin with", path)
+	}
+	if err != nil {
+		return nil, fail(engine.StatusUsage, err)
+	}
+	return a.parseSite(f, strict)
+}
+
+func (a *app) parseSite(f playbook.File, strict bool) (*site.Site, error) {
+	var now time.Time
+	if strict {
+		now = time.Now()
+	}
+	s, err := site.Load(f, site.Options{Machine: machineID(), Now: now, Open: readLimited, Check: func(s *site.Site, one site.Schedule) error {
+		return a.checkSchedule(s, one, strict)
+	}})
+	if err != nil {
+		return nil, fail(engine.StatusUsage, err)
+	}
+	return s, nil
+}
+
+// machineID spreads machines out, and no more: a name is enough.
+func machineID() string {
+	name, _ := os.Hostname() // without one every machine gets the same part of a splay
+	return name
+}
+
+// checkSchedule reads a schedule's playbook with the schedule's variables.
+func (a *app) checkSchedule(s *site.Site, one site.Schedule, strict bool) error {
+	given, err := givenVars(s, one)
+	if err != nil {
+		return err
+	}
+	base := map[string]any{}
+	if isRehearsal(s.Host) {
+		_, machine, _ := strings.Cut(s.Host, ":")
+		h, err := rehearsal.Open(rehearsal.Options{Machine: machine})
+		if err != nil {
+			return fmt.Errorf("host %s: %w", s.Host, err)
+		}
+		base = h.Vars()
+	}
+	opt := playbook.Options{Base: base, Kinds: catalog.ForPlaybook(action.Deps{}), Facts: exr.Facts{}, Run: runInfo{}, Open: openImport, AllowMissing: true}
+	book, err := a.loadWith(playbookOf(s, one), &runOptions{given: given}, opt)
+	if err != nil {
+		var e *exit
+		if errors.As(err, &e) && e.err != nil {
+			err = e.err
+		}
+		return err
+	}
+	missing := slices.DeleteFunc(slices.Clone(book.Missing), func(name string) bool { return name == installedVersion })
+	if strict && len(missing) > 0 {
+		return fmt.Errorf("%s wants a value under vars, or in a file of vars_files, for %s", one.Playbook, strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// playbookOf is what a schedule runs, as the command line would name it.
+func playbookOf(s *site.Site, one site.Schedule) string {
+	if looksLikePath(one.Playbook) {
+		return s.Beside(one.Playbook)
+	}
+	return one.Playbook
+}
+
+// givenVars are a schedule's variables as files: those of the site's files first, then the site's own, then the
+// schedule's; later ones win.
+func givenVars(s *site.Site, one site.Schedule) ([]playbook.File, error) {
+	files := slices.Clone(s.Files)
+	for _, of := range []struct {
+		name string
+		vars map[string]any
+	}{{"vars", s.Vars}, {"schedule " + one.Name + ", vars", one.Vars}} {
+		if len(of.vars) == 0 {
+			continue
+		}
+		text, err := yaml.Marshal(of.vars)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", of.name, err)
+		}
+		files = append(files, playbook.File{Name: s.Path + " (" + of.name + ")", Data: text})
+	}
+	return files, nil
+}
