@@ -42,11 +42,13 @@ func (r *run) attempts(ctx context.Context, t Task) result {
 	}
 	h, freshUsed := r.j.Host, false
 	var broken *result // the first attempt that applied and did not get through
+	reboot := false    // one attempt wanted it: a later one that finds all in place cannot know
 	for n := 1; ; n++ {
 		bounded, cancel := context.WithTimeout(ctx, timeout)
 		res := r.once(bounded, t, h)
 		cancel()
-		res.attempt = n
+		reboot = reboot || res.reboot
+		res.attempt, res.reboot = n, reboot
 		if broken == nil && res.applied {
 			broken = &res
 		}
@@ -177,7 +179,7 @@ func (r *run) apply(ctx context.Context, a action.Action, h host.Host, f action.
 	}
 	if err != nil {
 		res := r.failed(err)
-		res.applied, res.before = true, f.Before
+		res.applied, res.before, res.reboot = true, f.Before, done.Reboot
 		return res
 	}
 	res := result{outcome: report.Changed, summary: done.Summary, applied: true, before: f.Before, after: f.After, warnings: done.Warnings, reboot: done.Reboot}

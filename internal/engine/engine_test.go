@@ -35,6 +35,7 @@ type thing struct {
 	changes     string
 	restsOn     []string
 	appliedThen bool // Apply took effect although it returned an error
+	reboot      bool // Apply wants a restart, also where it returns an error
 }
 
 func (a *thing) Check(_ context.Context, r host.Reader) (action.Finding, error) {
@@ -69,11 +70,11 @@ func (a *thing) Apply(ctx context.Context, _ host.Host) (action.Result, error) {
 		a.applies = a.applies[1:]
 		if err != nil {
 			a.there = a.there || a.appliedThen
-			return action.Result{}, err
+			return action.Result{Reboot: a.reboot}, err
 		}
 	}
 	a.there = !a.lies
-	return action.Result{Summary: "put there"}, nil
+	return action.Result{Summary: "put there", Reboot: a.reboot}, nil
 }
 
 // claim is a proof.
@@ -338,5 +339,29 @@ func TestNothingIsTouchedThatIsNotOnRecord(t *testing.T) {
 		if n < 2 && len(a.calls) > 0 || len(b.calls) > 0 {
 			t.Errorf("broken at %d: a %v, b %v were called", n, a.calls, b.calls)
 		}
+	}
+}
+
+// An installer says once that it wants a restart. Whoever looks later finds all in place and cannot know.
+func TestARestartIsNotForgottenOverAttempts(t *testing.T) {
+	gone := fmt.Errorf("%w: it died", host.ErrUnreachable)
+	for about, tt := range map[string]struct {
+		do     *thing
+		want   report.Outcome
+		status int
+	}{
+		"the check after it was lost":  {&thing{reboot: true, checks: []error{nil, gone}}, report.Changed, StatusReboot()},
+		"it was said with an error":    {&thing{reboot: true, applies: []error{gone}, appliedThen: true}, report.Changed, StatusReboot()},
+		"and then nothing more helped": {&thing{reboot: true, applies: []error{&host.Error{ID: "X", Class: host.Never}}}, report.Failed, StatusFailed},
+	} {
+		t.Run(about, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				out, sum := do(t, t.Context(), Job{Command: Apply, Tasks: []Task{{Name: "t", Do: tt.do, Retry: Retry{Attempts: 2}}}})
+				end := out.events[len(out.events)-1]
+				if got := out.lines(); len(got) != 1 || !strings.HasPrefix(got[0], string(tt.want)+" t") || !sum.Reboot || !end.Reboot || sum.Status() != tt.status {
+					t.Errorf("%v, restart %v, at the end %v, status %d; want %s, a restart and status %d", got, sum.Reboot, end.Reboot, sum.Status(), tt.want, tt.status)
+				}
+			})
+		})
 	}
 }

@@ -10,7 +10,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gofrs/flock"
 
@@ -59,10 +63,37 @@ func (b Book) Note(id string) (action.Note, bool, error) {
 	return n, ok, err
 }
 
+// ids are what a notice and a script that runs once are kept by.
+var ids = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,99}$`)
+
+// maxName is far above any name.
+const maxName = 200
+
+// unfit says why a note cannot be kept; "" if it can. What somebody calls himself is printed in one line with the task.
+func unfit(id string, n action.Note) string {
+	switch {
+	case !ids.MatchString(id):
+		return "no id: small letters, digits and hyphens, as the playbook has it"
+	case len(n.By) > maxName:
+		return fmt.Sprintf("a name of more than %d bytes", maxName)
+	case !utf8.ValidString(n.By) || strings.ContainsFunc(n.By, breaks):
+		return fmt.Sprintf("%q is no name: one line of text", n.By)
+	}
+	return ""
+}
+
+// breaks: a line's end, or what makes a terminal show something else than is written.
+func breaks(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
+}
+
 // Keep implements action.Notes. The note is on disk when it returns.
 func (b Book) Keep(id string, n action.Note) error {
 	if b.ReadOnly {
 		return fmt.Errorf("note %s: nothing is written here", id)
+	}
+	if why := unfit(id, n); why != "" {
+		return fmt.Errorf("note %.100q: %s", id, why)
 	}
 	free, err := b.alone()
 	if err != nil {

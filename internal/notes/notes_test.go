@@ -69,6 +69,34 @@ func TestARehearsalIsMarked(t *testing.T) {
 	}
 }
 
+func TestWhatWouldMisleadAReaderIsRefused(t *testing.T) {
+	for about, tt := range map[string]struct {
+		id, by string
+		want   string // "" is kept
+	}{
+		"a name":                   {"change-board", "Ann O'Hara <ann@contoso.com>", ""},
+		"a Japanese name":          {"change-board", "\u5c71\u7530\u3000\u592a\u90ce", ""},
+		"a script's key":           {"script-" + strings.Repeat("0", 64), "exorunner", ""},
+		"a path":                   {"../a", "ann", `note "../a": no id: small letters, digits and hyphens, as the playbook has it`},
+		"no id":                    {"", "ann", `note "": no id: small letters, digits and hyphens, as the playbook has it`},
+		"capitals":                 {"Board", "ann", `note "Board": no id: small letters, digits and hyphens, as the playbook has it`},
+		"a second line":            {"a", "ann\nok  b", `note "a": "ann\nok  b" is no name: one line of text`},
+		"an escape":                {"a", "\x1b[2Kann", `note "a": "\x1b[2Kann" is no name: one line of text`},
+		"a name that turns round":  {"a", "ann\u202e", `note "a": "ann\u202e" is no name: one line of text`},
+		"bytes that are no letter": {"a", "\xff", `note "a": "\xff" is no name: one line of text`},
+		"a long name":              {"a", strings.Repeat("a", 201), `note "a": a name of more than 200 bytes`},
+	} {
+		b := book(t)
+		err := b.Keep(tt.id, action.Note{By: tt.by, At: ann.At})
+		if tt.want == "" && err != nil || tt.want != "" && (err == nil || err.Error() != tt.want) {
+			t.Errorf("%s: %v, want %q", about, err, tt.want)
+		}
+		if _, kept, _ := b.Note(tt.id); kept != (tt.want == "") {
+			t.Errorf("%s: kept is %v", about, kept)
+		}
+	}
+}
+
 func TestADamagedFileIsLeftAsItIs(t *testing.T) {
 	for about, content := range map[string]string{"cut off": `{"notes": {"a": {"by"`, "empty": "", "something else": "hello", "a list": "[]", "a list of notes": `{"notes":[]}`} {
 		b := book(t)

@@ -56,8 +56,11 @@ func (l *loader) read(f File, chain []*loaded) []*loaded {
 	}
 	var all []*loaded
 	for i, name := range one.shape.Import {
-		at := n.get("import").find(fmt.Sprintf("[%d]", i)).at
-		all = append(all, l.imported(string(name), at, append(slices.Clip(chain), one))...)
+		item := n.get("import").find(fmt.Sprintf("[%d]", i))
+		if item.kind != text { // it was called wrong already
+			continue
+		}
+		all = append(all, l.imported(string(name), item.at, append(slices.Clip(chain), one))...)
 	}
 	return append(all, one)
 }

@@ -163,6 +163,7 @@ func TestImports(t *testing.T) {
 		"bring vars and lose to the importer": {"playbook: up\nimport: a\nvars: {x: mine}\n" + task("main"),
 			map[string]string{"a": "playbook: a\nvars: {x: theirs, y: theirs}\ntasks: [{name: \"${vars.x} ${vars.y}\", action: noop}]\n"}, "mine theirs main", ""},
 		"that are not there":    {"playbook: up\nimport: [a]\n" + task("main"), nil, "", "up.yaml:2:10: import: a: file does not exist"},
+		"that are numbers":      {"playbook: up\nimport: [1]\n" + task("main"), nil, "", `up.yaml:2:10: import[0]: 1 is a number for YAML: write it in quotes, "1"`},
 		"in a round":            {"playbook: up\nimport: a\n" + task("main"), map[string]string{"a": "playbook: a\nimport: b\n", "b": "playbook: b\nimport: a\n"}, "", "b:2:9: import: the files import each other: a, b, a"},
 		"of the playbook alone": {"playbook: up\nimport: up.yaml\n" + task("main"), map[string]string{"up.yaml": ""}, "", "up.yaml:2:9: import: the files import each other: up.yaml, up.yaml"},
 		"with errors": {"playbook: up\nimport: a\nbaout: x\n" + task("main"), map[string]string{"a": "playbook: a\ntaks: []\n"}, "",

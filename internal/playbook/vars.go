@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/expr-lang/expr/types"
 )
@@ -233,6 +234,10 @@ func (l *loader) set(v *vars, set string) {
 	}
 	if len(value) > maxVarText {
 		l.errs.at(flag, "longer than %d KiB", maxVarText>>10)
+		return
+	}
+	if !utf8.ValidString(value) {
+		l.errs.at(flag, "not UTF-8")
 		return
 	}
 	one.node = nil

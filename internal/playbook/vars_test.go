@@ -64,6 +64,7 @@ func TestErrorsOfVariables(t *testing.T) {
 	}{
 		"a flag of an unknown name":        {Options{Sets: []string{"verison=1"}}, `--var verison: the playbook declares no variable "verison", did you mean "version"?`},
 		"a flag without a value":           {Options{Sets: []string{"version"}}, "--var: want name=value"},
+		"a flag with bytes of no letter":   {Options{Sets: []string{"version=\xff"}}, "--var version: not UTF-8"},
 		"a flag that is no number":         {Options{Sets: []string{"count=secret"}}, "--var count: want a whole number like its default at up.yaml:5:10"},
 		"a flag that is no boolean":        {Options{Sets: []string{"strict=yes"}}, "--var strict: want true or false like its default at up.yaml:7:11"},
 		"a flag that is no list":           {Options{Sets: []string{"list=a,b"}}, "--var list: want a list like its default at up.yaml:8:9: write [one, two]"},

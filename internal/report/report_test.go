@@ -64,7 +64,9 @@ func TestText(t *testing.T) {
 		"what a machine says does not reach the terminal's controls": {report.Text{}, []report.Event{finished(report.Failed, func(e *report.Event) {
 			e.Summary = "\x1b[31mred\x1b[0m\x1b[2K 10%\r20%\x07 tab\tend\u009b1m"
 		})}, "failed      t: red 10%20% tab\tend1m\n"},
-		"another attempt":         {report.Text{}, []report.Event{{Kind: report.Attempt, Task: "t", Attempt: 1, Summary: "s", Wait: 30.04}}, "again       t: attempt 1: s\n" + pad + "waits     30s\n"},
+		"another attempt": {report.Text{}, []report.Event{{Kind: report.Attempt, Task: "t", Attempt: 1, Summary: "s", Wait: 30.04}}, "again       t: attempt 1: s\n" + pad + "waits     30s\n"},
+		"another attempt, of a machine that colours its errors": {report.Text{}, []report.Event{{Kind: report.Attempt, Task: "t", Attempt: 1, Summary: "\x1b[31mone\x1b[0m\r\ntwo\u202e"}},
+			"again       t: attempt 1: one\n" + strings.Repeat(" ", 22) + "two\n"},
 		"another attempt at once": {report.Text{}, []report.Event{{Kind: report.Attempt, Task: "t", Attempt: 1, Summary: "s"}}, "again       t: attempt 1: s\n"},
 		"warnings and errors of the machine are shown, the rest is not": {report.Text{}, []report.Event{
 			{Kind: report.Message, Message: &report.Saying{Kind: "verbose", Text: "v"}}, {Kind: report.Message, Message: &report.Saying{Kind: "warning", Text: "w"}},

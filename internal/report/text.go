@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Text prints for a person: one line a task, and below it what is worth knowing.
@@ -51,7 +52,7 @@ func (t *Text) render(e Event) {
 		}
 	case Attempt:
 		t.clear()
-		t.printf("%-*s%s: attempt %d: %s\n", width, "again", e.Task, e.Attempt, e.Summary)
+		t.printf("%-*s%s: attempt %d: %s\n", width, "again", e.Task, e.Attempt, indent(e.Summary))
 		if e.Wait > 0 {
 			t.detail("waits", (time.Duration(e.Wait * float64(time.Second))).Round(time.Second/10).String())
 		}
@@ -150,7 +151,10 @@ func (t *Text) detail(label, text string) {
 var escapes = regexp.MustCompile("\x1b\\[[0-9;?]*[ -/]*[@-~]")
 
 func printable(r rune) rune {
-	if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 {
+	switch {
+	case r < ' ' && r != '\n' && r != '\t', r >= 0x7f && r < 0xa0:
+		return -1
+	case unicode.Is(unicode.Bidi_Control, r): // it turns the direction of what follows round
 		return -1
 	}
 	return r
@@ -187,9 +191,9 @@ func (t *Text) summary(e Event) {
 	t.printf("%s: %s\n", e.Command, strings.Join(parts, ", "))
 	if e.Goal != nil && e.Command != "plan" {
 		if e.Goal.Reached {
-			t.printf("%-*s%s\n", width, "reached", e.Goal.Text)
+			t.printf("%-*s%s\n", width, "reached", indent(e.Goal.Text))
 		} else {
-			t.printf("%-*s%s\n", width, "not reached", e.Goal.Text)
+			t.printf("%-*s%s\n", width, "not reached", indent(e.Goal.Text))
 		}
 	}
 	if e.Reboot {

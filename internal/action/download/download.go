@@ -207,7 +207,10 @@ func (p *Download) install(ctx context.Context, h host.Host, a action.Artifact) 
 	default:
 		return res, failed(a, done, host.Never, "the installer said no", "look the number up in the installer's own documentation")
 	}
-	return res, p.notes.Keep(p.key(), action.Note{By: "exorunner", At: p.now().UTC()})
+	if err := p.notes.Keep(p.key(), action.Note{By: "exorunner", At: p.now().UTC()}); err != nil {
+		return res, fmt.Errorf("%s was installed, and its marker could not be kept: %w", a.Name, err)
+	}
+	return res, nil
 }
 
 func failed(a action.Artifact, done exr.InstallerResult, class host.Class, what, remedy string) error {

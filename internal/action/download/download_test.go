@@ -191,6 +191,17 @@ func TestHowAnInstallerEnds(t *testing.T) {
 	}
 }
 
+func TestAnInstallationThatCannotBeNotedIsSaid(t *testing.T) {
+	plan := book(t)
+	plan.ReadOnly = true
+	p := artifact(&fetcher{look: action.Staging{State: "staged"}}, plan, func(p *download.Download) { p.Install = &download.Install{Arguments: "X=1"} })
+	h := actiontest.New(t, map[string]actiontest.Answer{"Start-ExrInstaller": actiontest.Gives(exr.InstallerResult{Exit: 3010})})
+	done, err := p.Apply(t.Context(), h)
+	if err == nil || !strings.Contains(err.Error(), " was installed, and its marker could not be kept: ") || !done.Reboot {
+		t.Errorf("%+v, %v; want that it was installed, and the restart", done, err)
+	}
+}
+
 func TestNothingRunsThatIsNotTheFile(t *testing.T) {
 	changed := &host.Error{ID: "ExrHashMismatch", Class: host.Never}
 	f := &fetcher{look: action.Staging{State: "staged"}, err: changed}

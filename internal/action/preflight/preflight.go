@@ -5,6 +5,7 @@ package preflight
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,7 +49,7 @@ func (p *Preflight) Validate() []action.Problem {
 	_, err = size(p.Disk)
 	bad("disk", err)
 	for _, name := range p.Warn {
-		if contains(p.Refuse, name) {
+		if slices.Contains(p.Refuse, name) {
 			bad("warn", fmt.Errorf("%s is under refuse as well", name))
 		}
 	}
@@ -70,15 +71,6 @@ func size(s string) (int64, error) {
 		return n, nil
 	}
 	return 0, fmt.Errorf("%q is not a size: write 500MiB or 2GiB", s)
-}
-
-func contains(list []string, name string) bool {
-	for _, l := range list {
-		if l == name {
-			return true
-		}
-	}
-	return false
 }
 
 // A Finding is the answer of one requirement.
@@ -174,9 +166,9 @@ func (p *Preflight) finding(require requirement, j judgement) Finding {
 	switch {
 	case j.skip:
 		f.Verdict = NotHere
-	case !j.ok && contains(p.Refuse, require.name):
+	case !j.ok && slices.Contains(p.Refuse, require.name):
 		f.Verdict = Refused
-	case !j.ok && (j.mild || contains(p.Warn, require.name)):
+	case !j.ok && (j.mild || slices.Contains(p.Warn, require.name)):
 		f.Verdict = Warned
 	case !j.ok:
 		f.Verdict = require.severity
@@ -207,6 +199,9 @@ func (p *Preflight) ports(ctx context.Context, r host.Reader) ([]judgement, erro
 	var ports []exr.Port
 	if err := r.Query(ctx, exr.TestPort(443, p.Hosts...), &ports); err != nil {
 		return nil, err
+	}
+	if len(ports) != len(p.Hosts) { // a name that nobody asked for must not count as one that answers
+		return nil, fmt.Errorf("%d names were to be tried and %d were", len(p.Hosts), len(ports))
 	}
 	all := make([]judgement, len(ports))
 	for i, port := range ports {

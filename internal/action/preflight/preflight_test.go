@@ -275,6 +275,10 @@ func TestHostsAreAskedOnlyWhereThatIsAllowed(t *testing.T) {
 	if diff := cmp.Diff(want, found(report, "hosts")); diff != "" {
 		t.Errorf("want(-) got(+):\n%s", diff)
 	}
+	s.ports = s.ports[:2]
+	if _, err := s.preflight().Look(t.Context(), s.machine(t)); err == nil || err.Error() != "hosts: 3 names were to be tried and 2 were" {
+		t.Errorf("with a name that nobody tried: %v, want it said", err)
+	}
 }
 
 func TestEverythingIsToldAtOnce(t *testing.T) {
