@@ -19,6 +19,8 @@ func newApply(a *app) *cobra.Command {
 			o.command = engine.Apply
 			if dry[0] || dry[1] || dry[2] {
 				o.command = engine.Plan
+			} else if o.prove || o.detailed {
+				return hinted(usage("--prove and --detailed-exitcode are of a plan"), "add --dry-run, or leave them out")
 			}
 			return a.run(cmd.Context(), o, args)
 		},

@@ -60,7 +60,7 @@ func (a *app) doctor(ctx context.Context, spec string, faults []string) error {
 		found.CloudExtender, err = cemodule.Discover(ctx, t)
 	}
 	if err != nil {
-		return hinted(fail(statusOf(err), fmt.Errorf("%s: %w", t.Name(), err)), "%s", constrainedHint(err))
+		return hinted(fail(statusOf(err), fmt.Errorf("%s: %w", t.Name(), err)), "%s", askHint(spec, err))
 	}
 	refused := 0
 	for _, f := range found.Preflight.Findings {

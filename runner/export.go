@@ -43,7 +43,7 @@ func (a *app) export(ctx context.Context, host, to string) error {
 		return err
 	}
 	if r == nil {
-		return usage("export: nothing was run here yet")
+		return hinted(usage("export: nothing was run here yet"), "what was rehearsed is shown with --host rehearsal")
 	}
 	defer r.Close()
 	if to == "-" {
@@ -119,7 +119,7 @@ func newEvidence(a *app) *cobra.Command {
 				return err
 			}
 			if r == nil {
-				return usage("evidence: nothing was run here yet")
+				return hinted(usage("evidence: nothing was run here yet"), "what was rehearsed is shown with --host rehearsal")
 			}
 			defer r.Close()
 			if len(args) > 0 {

@@ -87,7 +87,7 @@ func (a *app) history(ctx context.Context, o *historyOptions, args []string) err
 			return usage("history %s: there is no journal here", args[0])
 		}
 		if a.format != "json" {
-			fmt.Fprintln(a.stdout, "nothing was run here yet")
+			fmt.Fprintln(a.stdout, "nothing was run here yet; what was rehearsed is shown with --host rehearsal")
 		}
 		return nil
 	}

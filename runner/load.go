@@ -91,6 +91,9 @@ func openImport(from, name string) (playbook.File, error) {
 
 // readLimited reads no more than the reader of playbooks would take, and a byte, so that it can say so.
 func readLimited(path string) (playbook.File, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // a pipe would be waited for
+		return playbook.File{}, fmt.Errorf("%s: not a file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		var p *fs.PathError
@@ -100,9 +103,6 @@ func readLimited(path string) (playbook.File, error) {
 		return playbook.File{}, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return playbook.File{}, fmt.Errorf("%s: a folder", path)
-	}
 	data, err := io.ReadAll(io.LimitReader(f, playbook.MaxBytes+1))
 	if err != nil {
 		return playbook.File{}, fmt.Errorf("%s: %w", path, err)

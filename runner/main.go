@@ -11,6 +11,8 @@ import (
 	"os/signal"
 	"syscall"
 
+	"golang.org/x/term"
+
 	"exorunner/internal/engine"
 )
 
@@ -54,9 +56,13 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	root := newRoot(stdout, stderr)
+	out := &sink{w: stdout}
+	root := newRoot(out, stderr)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	if err == nil || out.err != nil && errors.Is(err, out.err) {
+		err = out.lost()
+	}
 	if err == nil {
 		return engine.StatusOK
 	}
@@ -73,4 +79,32 @@ func execute(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "hint: %s\n", e.hint)
 	}
 	return e.status
+}
+
+// A sink remembers that something could not be written: a command that went well and that nobody could read is no
+// success.
+type sink struct {
+	w   io.Writer
+	err error
+}
+
+func (s *sink) Write(p []byte) (int, error) {
+	n, err := s.w.Write(p)
+	if err != nil && s.err == nil {
+		s.err = err
+	}
+	return n, err
+}
+
+func (s *sink) lost() error {
+	if s.err == nil {
+		return nil
+	}
+	return fail(engine.StatusFailed, fmt.Errorf("the output could not be written: %w", s.err))
+}
+
+// terminal says whether a person looks on.
+func (s *sink) terminal() bool {
+	f, ok := s.w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -41,6 +41,12 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		Long:          "exorunner runs YAML playbooks that drive PowerShell on a MaaS360 Cloud Extender server: it brings\nExchangeOnlineManagement V3, proves that Connect-ExchangeOnline works without Remote PowerShell, and verifies\nlater that it still does.\n" + exitHelp,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if a.format != "text" && a.format != "json" {
+				return usage("--format %s: want text or json", a.format)
+			}
+			return nil
+		},
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"exorunner/internal/action"
 	"exorunner/internal/catalog"
@@ -191,7 +190,7 @@ func (a *app) bound(ctx context.Context, o *runOptions, t *target, book *playboo
 		if ctx.Err() != nil {
 			return nil, nil, nil, fail(engine.StatusInterrupted, errors.New("interrupted before the first task; nothing was touched"))
 		}
-		return nil, nil, nil, hinted(fail(statusOf(err), fmt.Errorf("facts of %s: %w", t.Name(), err)), "%s", constrainedHint(err))
+		return nil, nil, nil, hinted(fail(statusOf(err), fmt.Errorf("facts of %s: %w", t.Name(), err)), "%s", askHint(o.host, err))
 	}
 	if tasks, handlers, err = book.Bind(facts, info); err != nil {
 		return nil, nil, nil, fail(engine.StatusUsage, err)
@@ -327,10 +326,8 @@ func (a *app) output(verbose bool) (*output, error) {
 	})
 	switch a.format {
 	case "text":
-		live := false
-		if f, ok := a.stdout.(*os.File); ok {
-			live = term.IsTerminal(int(f.Fd()))
-		}
+		to, ok := a.stdout.(*sink)
+		live := ok && to.terminal()
 		t := &report.Text{W: w, Verbose: verbose, Live: live, Colour: live && os.Getenv("NO_COLOR") == ""}
 		out.printer, out.broken = t, func() error { return t.Err }
 	case "json":

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -70,7 +70,12 @@ func (a *app) openRehearsal(machine string, faults []string, said func(host.Said
 	clock := &modelClock{}
 	h, err := rehearsal.Open(rehearsal.Options{Machine: machine, Dir: dir, Faults: faults, Said: said, Classify: failure.Classify, Now: clock.now})
 	if err != nil {
-		return nil, hinted(fail(engine.StatusUsage, err), "exorunner rehearsal list shows the machines and the faults")
+		hint := "exorunner rehearsal list shows the machines and the faults"
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			hint = "let this account use that folder, or name another with --state FOLDER"
+		}
+		return nil, hinted(fail(engine.StatusUsage, err), "%s", hint)
 	}
 	return &target{Host: h, rehearsal: true, vars: h.Vars(), secrets: h.Secrets(), lock: rehearsalLock(dir), close: nothing, there: nothing, sleep: clock.sleep, fetch: h.Fetcher}, nil
 }
@@ -105,11 +110,15 @@ func statusOf(err error) int {
 	return engine.StatusFailed
 }
 
-func constrainedHint(err error) string {
-	if errors.Is(err, host.ErrConstrained) {
+// askHint is what to do where the machine did not answer before the first task.
+func askHint(spec string, err error) string {
+	switch {
+	case errors.Is(err, host.ErrConstrained):
 		return "AppLocker or WDAC restricts PowerShell for this account: have exorunner's account allowed Full Language Mode, and Cloud Extender's as well, for ExO 3.1.0 needs it too"
+	case strings.HasPrefix(spec, rehearsalName):
+		return "exorunner rehearsal reset forgets what was done to the modelled machine"
 	}
-	return fmt.Sprintf("exorunner doctor --host %s looks at the machine; exorunner apply --host rehearsal needs none", "auto")
+	return "exorunner doctor --host " + spec + " looks at the machine; exorunner apply --host rehearsal needs none"
 }
 
 // rehearsalLock is of all modelled machines in a folder.

@@ -5,6 +5,7 @@ package exoconnect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"sort"
@@ -161,16 +162,22 @@ func (p *Connect) prove(ctx context.Context, r host.Reader, bits int, secrets ma
 	}
 	var seen exr.Connection
 	if err := r.Query(ctx, exr.TestConnection(p.signIn(bits, secrets)), &seen); err != nil {
-		return Verdict{}, notAgain(err)
+		return Verdict{}, p.notAgain(err)
 	}
 	v := judge(p.Version, p.Probes, seen)
 	return v, v.err
 }
 
-// notAgain: nobody knows whether an error outside the catalogue was a sign-in, and a failed sign-in counts towards a lock.
-func notAgain(err error) error {
+// notAgain: nobody knows whether an error outside the catalogue was a sign-in, and a failed sign-in counts towards a
+// lock. That holds for a PowerShell that fell silent as well, where a user signs in.
+func (p *Connect) notAgain(err error) error {
 	if e := host.As(err); e != nil {
 		e.Class = known(e.Class)
+		return err
+	}
+	if p.Password != "" && errors.Is(err, host.ErrUnreachable) {
+		return fmt.Errorf("%w: %w", err, &host.Error{ID: "ExrSignInUnknown", Class: host.Never, Message: "whether the user was signed in is not known",
+			Remedy: "look at the user's sign-ins in Entra before another attempt: each failed one counts towards the account's lock"})
 	}
 	return err
 }

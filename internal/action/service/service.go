@@ -44,11 +44,11 @@ func (p *Service) Check(ctx context.Context, r host.Reader) (action.Finding, err
 	if err != nil {
 		return action.Finding{}, err
 	}
-	stale, err := p.stale(ctx, r, s)
+	stale, unknown, err := p.stale(ctx, r, s)
 	if err != nil {
 		return action.Finding{}, err
 	}
-	f := action.Finding{Before: describe(s.Status, s.StartType, s.StartedUTC), After: describe(p.State, p.startType(s), "")}
+	f := action.Finding{Before: describe(s.Status, s.StartType, s.StartedUTC), After: describe(p.State, p.startType(s), ""), Warnings: unknown}
 	for _, module := range p.RestartedAfter {
 		f.RestsOn = append(f.RestsOn, psmodule.Subject(module))
 	}
@@ -110,29 +110,31 @@ func (p *Service) look(ctx context.Context, r host.Reader) (exr.Service, error) 
 	return exr.Service{}, &host.Error{ID: "ExrNoService", Class: host.Never, Message: "no service " + p.Service, Remedy: remedy}
 }
 
-// stale says why a running service has to be restarted; "" if it need not.
-func (p *Service) stale(ctx context.Context, r host.Reader, s exr.Service) (string, error) {
+// stale says why a running service has to be restarted, "" if it need not, and of what that cannot be told.
+func (p *Service) stale(ctx context.Context, r host.Reader, s exr.Service) (why string, unknown []string, err error) {
 	if len(p.RestartedAfter) == 0 || s.Status != "running" {
-		return "", nil
+		return "", nil, nil
 	}
 	started, err := time.Parse(time.RFC3339Nano, s.StartedUTC)
 	if err != nil {
-		return "", fmt.Errorf("service %s: when it started: %w", p.Service, err)
+		return "", nil, fmt.Errorf("service %s: when it started: %w", p.Service, err)
 	}
 	for _, name := range p.RestartedAfter {
 		modules, err := p.installed(ctx, r, name)
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
 		for _, m := range modules {
-			// Without a time there is no telling, and a restart too many does no harm.
 			installed, err := time.Parse(time.RFC3339Nano, m.InstalledUTC)
-			if err != nil || !started.After(installed) {
-				return fmt.Sprintf("it started before %s %s was installed", name, m.Version), nil
+			switch {
+			case err != nil: // to restart for it would be to restart at every apply
+				unknown = append(unknown, fmt.Sprintf("when %s %s was installed cannot be told: restart the service by hand if it was lately", name, m.Version))
+			case !started.After(installed):
+				return fmt.Sprintf("it started before %s %s was installed", name, m.Version), nil, nil
 			}
 		}
 	}
-	return "", nil
+	return "", unknown, nil
 }
 
 // installed are the versions of a module in every PowerShell that counts.
@@ -156,7 +158,7 @@ func (p *Service) Apply(ctx context.Context, h host.Host) (action.Result, error)
 	if err != nil {
 		return action.Result{}, err
 	}
-	stale, err := p.stale(ctx, h, s)
+	stale, _, err := p.stale(ctx, h, s)
 	if err != nil {
 		return action.Result{}, err
 	}

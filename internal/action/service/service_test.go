@@ -77,7 +77,7 @@ func TestCheck(t *testing.T) {
 			"running, automatic, since 2026-01-01 12:00:00Z", "running, automatic, since 2026-01-01 12:00:00Z"},
 		"it started when the module came":   {since(noon), []any{installed("3.1.0", noon)}, after, action.Differs, "it started before " + exo + " 3.1.0 was installed", "running, automatic, restarted"},
 		"it started earlier":                {since(noon), []any{installed("2.0.5", "2020-01-01T00:00:00Z"), installed("3.1.0", later)}, after, action.Differs, "it started before " + exo + " 3.1.0 was installed", "running, automatic, restarted"},
-		"nobody knows when the module came": {since(noon), []any{installed("3.1.0", "")}, after, action.Differs, "it started before " + exo + " 3.1.0 was installed", "running, automatic, restarted"},
+		"nobody knows when the module came": {since(noon), []any{installed("3.1.0", "")}, after, action.InPlace, "running, automatic, since 2026-01-01 12:00:00Z", "running, automatic, since 2026-01-01 12:00:00Z"},
 		"there is no such module":           {since(noon), nil, after, action.InPlace, "running, automatic, since 2026-01-01 12:00:00Z", "running, automatic, since 2026-01-01 12:00:00Z"},
 		"stopped is not stale":              {exr.Service{Status: "stopped", StartType: "manual"}, []any{installed("3.1.0", noon)}, after, action.Differs, "it is stopped", "running, manual"},
 	} {
@@ -94,6 +94,9 @@ func TestCheck(t *testing.T) {
 			}
 			if f.State != tt.state || f.Summary != tt.summary || f.After != tt.after {
 				t.Errorf("got %+v, want state %v, %q, after it %q", f, tt.state, tt.summary, tt.after)
+			}
+			if unknown := strings.HasPrefix(about, "nobody knows"); unknown != (len(f.Warnings) == 1) {
+				t.Errorf("warnings %q", f.Warnings)
 			}
 			var rests []string
 			if len(p.RestartedAfter) > 0 {
