@@ -230,9 +230,6 @@ func (r *recorder) taskFinished(e report.Event, line []byte) error {
 		}
 		r.points.hit("evidence.after")
 	}
-	if err := r.installed(e); err != nil {
-		return err
-	}
 	r.points.hit("task_finish.before")
 	done := journal.Task{Index: e.Index, Ended: e.Time, Outcome: string(e.Outcome), Summary: e.Summary}
 	if e.Error != nil {
@@ -246,24 +243,6 @@ func (r *recorder) taskFinished(e report.Event, line []byte) error {
 		return err
 	}
 	r.points.hit("task_finish.told")
-	return nil
-}
-
-// installed keeps which version of a module this program put here, for the day on which it is to go again. That
-// something changed does not say it: an older version may have been removed beside one that was there.
-func (r *recorder) installed(e report.Event) error {
-	m, ok := r.do[e.Task].(*psmodule.Module)
-	if !ok || e.Outcome != report.Changed {
-		return nil
-	}
-	entry := m.Version + " (" + m.Scope // as Before and After list it
-	v := journal.InstalledVersion{Host: r.run.Host, Name: m.Module, Version: m.Version, Scope: m.Scope, Run: r.run.ID, Time: e.Time}
-	switch {
-	case m.State == "absent":
-		return r.j.Uninstalled(v)
-	case strings.Contains(e.Summary, " installed "+m.Version+" ("), strings.Contains(e.After, entry) && !strings.Contains(e.Before, entry):
-		return r.j.Installed(v)
-	}
 	return nil
 }
 
@@ -347,12 +326,15 @@ func signInFailed(e *report.Error) bool {
 	return strings.HasPrefix(e.Rule, "AADSTS")
 }
 
-// guard puts the breaker before every sign-in of a task.
+// guard puts the breaker before every sign-in of a task, and the journal before every installation.
 func (r *recorder) guard(tasks []engine.Task) []engine.Task {
 	for i := range tasks {
 		key := signInKey(tasks[i].Do)
 		if p, ok := tasks[i].Do.(action.Proof); ok && key != "" {
 			tasks[i].Do = guarded{p, func(ctx context.Context) error { return r.allow(ctx, key) }}
+		}
+		if m, ok := tasks[i].Do.(*psmodule.Module); ok {
+			tasks[i].Do = &installing{Module: m, rec: r}
 		}
 	}
 	return tasks

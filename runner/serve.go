@@ -1,15 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -29,6 +28,8 @@ import (
 type serveOptions struct {
 	config string
 	tick   time.Duration
+	// patience is the longest that an interrupted slot waits before it is begun again; 0 leaves it to the daemon.
+	patience time.Duration
 }
 
 func newServe(a *app) *cobra.Command {
@@ -56,7 +57,10 @@ func newServe(a *app) *cobra.Command {
 	c.Flags().StringVar(&o.config, "config", "", "the configuration (default: exorunner.yaml in the state folder)")
 	c.Flags().BoolVar(&example, "example", false, "print a configuration to begin with, and end")
 	c.Flags().DurationVar(&o.tick, "tick", 15*time.Second, "how often the clock is looked at")
-	_ = c.Flags().MarkHidden("tick") // for tests
+	c.Flags().DurationVar(&o.patience, "patience", 0, "the longest that an interrupted slot waits before it is begun again")
+	for _, name := range []string{"tick", "patience"} { // for tests
+		_ = c.Flags().MarkHidden(name)
+	}
 	return c
 }
 
@@ -127,6 +131,9 @@ func (s *server) run(ctx context.Context, dir string, rehearsing bool, wake func
 		Journal: s.j, Config: s.config, Work: s.work, Restart: s.restart, Queue: s.queue, Beat: s.beat(dir), Point: s.points.hit,
 		Log: s.log, Tick: s.o.tick,
 	}
+	if s.o.patience > 0 {
+		s.daemon.Patience = func(int) time.Duration { return s.o.patience }
+	}
 	s.daemon.Prepare()
 	wake(s.daemon.Wake)
 	sending, stop := context.WithCancel(ctx)
@@ -154,6 +161,7 @@ func (s *server) config() (daemon.Config, error) {
 	if s.site == nil && s.err == nil || now != s.seen {
 		s.seen = now
 		next, err := s.a.loadSite(s.path, true)
+		defer debug.FreeOSMemory() // what reading took is not needed again for days
 		switch {
 		case err == nil && s.site != nil && isRehearsal(next.Host) != isRehearsal(s.site.Host):
 			s.err = errors.New("host: a service does not change between a rehearsal and the real machine: stop it and start it again")
@@ -227,6 +235,7 @@ func (s *server) work(ctx context.Context, slot daemon.Slot) daemon.Outcome {
 		learn: func(o daemon.Outcome) { out, learned = o, true },
 	}
 	a := &app{stdout: s.out, stderr: logWriter{s.log}, state: s.a.state, format: s.a.format, keeper: s.a.keeper}
+	defer debug.FreeOSMemory()
 	err = a.run(ctx, o, []string{playbookOf(current, *one)})
 	if learned {
 		return out
@@ -254,35 +263,6 @@ func unrecorded(ctx context.Context, err error) daemon.Outcome {
 	return out
 }
 
-// logWriter makes a line of the log of what a command says on its standard error.
-type logWriter struct{ log *slog.Logger }
-
-func (w logWriter) Write(p []byte) (int, error) {
-	w.log.Warn(string(bytes.TrimSpace(p)))
-	return len(p), nil
-}
-
-// hidingHandler takes secrets out of every text of the log.
-type hidingHandler struct {
-	slog.Handler
-	hide func([]byte) []byte
-}
-
-func (h hidingHandler) Handle(ctx context.Context, r slog.Record) error {
-	clean := slog.NewRecord(r.Time, r.Level, string(h.hide([]byte(r.Message))), r.PC)
-	r.Attrs(func(a slog.Attr) bool {
-		switch v := a.Value.Resolve().Any().(type) {
-		case string:
-			a.Value = slog.StringValue(string(h.hide([]byte(v))))
-		case error:
-			a.Value = slog.StringValue(string(h.hide([]byte(v.Error()))))
-		}
-		clean.AddAttrs(a)
-		return true
-	})
-	return h.Handler.Handle(ctx, clean)
-}
-
 // serveManaged is serve where there is no terminal: its log is a file beside the journal.
 func (a *app) serveManaged(ctx context.Context, o *serveOptions, wake func(func())) error {
 	dir, err := a.stateDir()
@@ -296,59 +276,5 @@ func (a *app) serveManaged(ctx context.Context, o *serveOptions, wake func(func(
 	if err != nil {
 		log.Error("the service ends", "error", err)
 	}
-	return err
-}
-
-// rolling is a log file of at most 5 MiB, and the one before it.
-type rolling struct {
-	path string
-	mu   sync.Mutex
-	f    *os.File
-	size int64
-}
-
-const rollAt = 5 << 20
-
-func (r *rolling) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.f == nil || r.size+int64(len(p)) > rollAt {
-		if err := r.open(); err != nil {
-			return 0, err
-		}
-	}
-	n, err := r.f.Write(p)
-	r.size += int64(n)
-	return n, err
-}
-
-func (r *rolling) open() error {
-	if r.f != nil {
-		_ = r.f.Close()
-		r.f = nil
-	}
-	if info, err := os.Stat(r.path); err == nil && info.Size() > rollAt/2 {
-		_ = os.Remove(r.path + ".1")
-		_ = os.Rename(r.path, r.path+".1") // who reads it may keep it from moving: it grows on then
-	}
-	f, err := os.OpenFile(r.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	r.f, r.size = f, 0
-	if info, err := f.Stat(); err == nil && info.Size() < rollAt {
-		r.size = info.Size()
-	}
-	return nil
-}
-
-func (r *rolling) Close() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.f == nil {
-		return nil
-	}
-	err := r.f.Close()
-	r.f = nil
 	return err
 }

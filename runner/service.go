@@ -55,6 +55,13 @@ func newService(a *app) *cobra.Command {
 			},
 		})
 	}
+	config := ""
+	try := &cobra.Command{
+		Use: "notify", Short: "Send a test notice to every target of the configuration", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.tryTargets(cmd.Context(), config) },
+	}
+	try.Flags().StringVar(&config, "config", "", "the configuration (default: exorunner.yaml in the state folder)")
+	c.AddCommand(try)
 	c.AddCommand(&cobra.Command{
 		Use: "status", Short: "Whether the system runs the service", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.serviceStatus() },

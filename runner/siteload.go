@@ -46,7 +46,22 @@ func (a *app) loadSite(path string, strict bool) (*site.Site, error) {
 	if err != nil {
 		return nil, fail(engine.StatusUsage, err)
 	}
-	return a.parseSite(f, strict)
+	s, err := a.parseSite(f, strict)
+	if err == nil && strict && !isRehearsal(s.Host) {
+		for _, file := range append([]string{path}, names(s.Files)...) {
+			if err := trusted(file); err != nil {
+				return nil, fail(engine.StatusUsage, err)
+			}
+		}
+	}
+	return s, err
+}
+
+func names(files []playbook.File) (all []string) {
+	for _, f := range files {
+		all = append(all, f.Name)
+	}
+	return all
 }
 
 func (a *app) parseSite(f playbook.File, strict bool) (*site.Site, error) {
@@ -54,8 +69,13 @@ func (a *app) parseSite(f playbook.File, strict bool) (*site.Site, error) {
 	if strict {
 		now = time.Now()
 	}
+	known := map[string]error{} // many schedules run the same playbook
 	s, err := site.Load(f, site.Options{Machine: machineID(), Now: now, Open: readLimited, Check: func(s *site.Site, one site.Schedule) error {
-		return a.checkSchedule(s, one, strict)
+		key := fmt.Sprint(one.Playbook, one.Vars)
+		if _, seen := known[key]; !seen {
+			known[key] = a.checkSchedule(s, one, strict)
+		}
+		return known[key]
 	}})
 	if err != nil {
 		return nil, fail(engine.StatusUsage, err)

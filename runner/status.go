@@ -193,7 +193,7 @@ func (p *picture) schedules(ctx context.Context, r *journal.Reader, now time.Tim
 		p.Schedules = append(p.Schedules, state)
 		p.judge(state)
 	}
-	late, err := r.DueNotifications(ctx, now, 1000)
+	late, err := r.DueNotifications(ctx, now.Add(24*time.Hour), 1000) // those too that wait for their next try
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,9 @@ func (p *picture) judge(s scheduleState) {
 		p.add(levelCritical, "%s: %s", s.Name, s.Last.Reason)
 	case s.Last.State == journal.SlotFailed && !s.Running:
 		p.add(levelWarning, "%s: %s; tried again %s", s.Name, s.Last.Reason, local(s.Waiting.NotBefore))
-	case s.Last.State == journal.SlotSkipped:
+	case s.Last.State == journal.SlotSkipped && s.Last.Attempt > 1 && s.Waiting == nil && strings.HasPrefix(s.Last.Reason, "expired"):
+		p.add(levelCritical, "%s: %s", s.Name, s.Last.Reason)
+	case s.Last.State == journal.SlotSkipped && s.Waiting == nil:
 		p.add(levelWarning, "%s did not run at %s: %s", s.Name, local(s.Last.Due), s.Last.Reason)
 	}
 }

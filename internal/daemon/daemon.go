@@ -6,6 +6,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -87,6 +88,7 @@ type Daemon struct {
 	running sync.WaitGroup
 	turn    chan struct{} // holds one while a run goes on
 	until   atomic.Int64  // Unix seconds: a restart was asked for, nothing begins before
+	looked  time.Time     // the moment of the last tick
 	pruned  time.Time
 	held    bool
 	ticker  func(runs context.Context) (gocron.Scheduler, error) // scheduler; a test gives one that has stopped
@@ -109,6 +111,8 @@ const (
 	restartGrace = 20 * time.Minute
 	maxRestarts  = 5
 	restartSpan  = 24 * time.Hour
+	// keepFor is how old a change may be over which a slot is kept.
+	keepFor = 7 * 24 * time.Hour
 )
 
 func (d *Daemon) defaults() {
@@ -210,6 +214,10 @@ func (d *Daemon) wait() bool {
 // are gone are forgotten. The slots of the others are not touched.
 func (d *Daemon) adopt(ctx context.Context, c Config) error {
 	now := d.Now()
+	since := now
+	if !d.looked.IsZero() && d.looked.Before(now) {
+		since = d.looked // a slot that came due since the last tick is not lost by a change that came with it
+	}
 	known, err := d.Journal.Schedules(ctx)
 	if err != nil {
 		return err
@@ -217,9 +225,16 @@ func (d *Daemon) adopt(ctx context.Context, c Config) error {
 	plans := map[string]Plan{}
 	for _, p := range c.Plans {
 		plans[p.Name()] = p
-		next, _ := p.Next(now)
+		next, ok := p.Next(since)
 		if err := d.Journal.PutSchedule(p.Name(), p.Fingerprint(), now, next); err != nil {
 			return fmt.Errorf("schedule %q: %w", p.Name(), err)
+		}
+		waits, err := d.keep(ctx, p, now, next)
+		if err != nil {
+			return fmt.Errorf("schedule %q: %w", p.Name(), err)
+		}
+		if !ok && !waits {
+			d.Log.Warn("a schedule has no slot ahead", "schedule", p.Name())
 		}
 	}
 	for _, s := range known {
@@ -231,6 +246,33 @@ func (d *Daemon) adopt(ctx context.Context, c Config) error {
 	}
 	d.config, d.plans = c, plans
 	return nil
+}
+
+// keep puts slots back into the queue that waited when their schedule was changed and are still among its slots: who
+// gives an upgrade more time must not lose it by that. It looks at what is on record, so that it may be killed before.
+func (d *Daemon) keep(ctx context.Context, p Plan, now, next time.Time) (waits bool, err error) {
+	slots, err := d.Journal.Slots(ctx, p.Name(), 20)
+	if err != nil {
+		return false, err
+	}
+	var seen time.Time
+	for _, s := range slots { // the newest attempt of each first
+		newest := !s.Due.Equal(seen)
+		seen = s.Due
+		waits = waits || s.State == journal.SlotWaiting
+		if !newest || s.State != journal.SlotSkipped || s.Reason != reasonChanged || now.Sub(s.Ended) > keepFor || s.Attempt >= maxAttempts {
+			continue
+		}
+		if again, ok := p.Next(s.Due.Add(-time.Nanosecond)); !ok || !again.Equal(s.Due) {
+			continue
+		}
+		key := journal.Key{Schedule: s.Schedule, Due: s.Due, Attempt: s.Attempt + 1}
+		if err := d.Journal.Wait(key, later(s.NotBefore, now), "kept over a change of the schedule", next); err != nil && !errors.Is(err, journal.ErrTaken) {
+			return false, err
+		}
+		waits = true
+	}
+	return waits, nil
 }
 
 // reload looks for a new configuration. A wrong one changes nothing, and is told once.

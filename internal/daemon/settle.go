@@ -21,6 +21,7 @@ const maxAttempts = 100
 const (
 	reasonInterrupted = "interrupted"
 	reasonRestart     = "restart of the machine"
+	reasonChanged     = "the schedule was changed" // the journal's own, where a fingerprint is new
 )
 
 // settle writes down what became of a run's slot, and its retry, in one piece. Notices come first: killed in between,
@@ -31,11 +32,12 @@ func (d *Daemon) settle(runs context.Context, p Plan, key journal.Key, out Outco
 	d.expiring(p, out, now)
 	switch {
 	case out.Verdict == Interrupted:
-		d.interrupted(key, "the service was stopped")
+		d.interrupted(p, key, "the service was stopped")
 	case out.Verdict == Broken:
 		// Nothing of it can be written. The slot stays claimed; the next start goes on with it.
 		d.wrong("the record of "+key.String(), errors.New(out.Summary))
-	case out.Restart && out.Verdict == Good:
+	// A run that then waits or fails wants its restart all the same: the next one would find everything in place.
+	case out.Restart && (out.Verdict == Good || out.Verdict == Waiting || out.Verdict == Failed):
 		d.restart(runs, p, key, out, now)
 	case out.Verdict == Good:
 		d.recovered(runs, p, key, out, now)
@@ -138,10 +140,12 @@ func (d *Daemon) expiring(p Plan, out Outcome, now time.Time) {
 }
 
 // interrupted puts a slot back into the queue, whatever its retries: what was begun is brought to an end.
-func (d *Daemon) interrupted(key journal.Key, how string) {
+func (d *Daemon) interrupted(p Plan, key journal.Key, how string) {
 	reason := reasonInterrupted + ": " + how
 	if key.Attempt >= maxAttempts {
-		d.finish(key, journal.SlotFailed, fmt.Sprintf("%s, for the %dth time", reason, key.Attempt), nil)
+		reason = fmt.Sprintf("given up after %d attempts, the last one %s", key.Attempt, reason)
+		d.tellOf(p, key, notify.Failed, "failed", Outcome{Summary: reason, Remedy: "look what ends the service: exorunner history, and its log"}, d.Now())
+		d.finish(key, journal.SlotFailed, reason, nil)
 		return
 	}
 	times := d.count(key.Schedule, func(s journal.Slot) bool {
@@ -190,6 +194,10 @@ func (d *Daemon) restart(runs context.Context, p Plan, key journal.Key, out Outc
 			d.tellOf(p, key, notify.Restart, "needs a restart of the machine", Outcome{Run: out.Run, Summary: out.Summary + "; not restarted: " + why,
 				Remedy: "restart the machine; exorunner goes on by itself"}, now)
 		}
+		if out.Verdict != Good {
+			d.bad(p, key, out, now)
+			return
+		}
 		d.finish(key, journal.SlotDone, out.Summary+"; the machine wants a restart, not done: "+why, nil)
 		return
 	}
@@ -234,7 +242,7 @@ func (d *Daemon) settleFound(ctx context.Context) error {
 			continue
 		}
 		d.Log.Warn("a slot was interrupted", "slot", s.Key.String(), "run", s.Run)
-		d.interrupted(s.Key, "the service ended in the middle of it")
+		d.interrupted(p, s.Key, "the service ended in the middle of it")
 	}
 	return nil
 }

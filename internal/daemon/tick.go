@@ -43,6 +43,7 @@ func (d *Daemon) tick(runs context.Context) {
 			}
 		}
 	}
+	d.looked = now
 	d.noteHold(beat.ClockWrong)
 	d.prune(now)
 	if err := d.Journal.Broken(); err != nil {
@@ -109,13 +110,20 @@ func (d *Daemon) carryOut(runs context.Context, p Plan, do schedule.Decision, no
 	return err
 }
 
-// missed tells of slots that did not run although somebody counts on them. That a retry gave way to the next slot, or
-// that a run was going on, is in the journal and no more.
+// missed tells of slots that did not run although somebody counts on them, or did not come to their end. That a retry
+// gave way to the next slot, or that a run was going on, is in the journal and no more.
 func (d *Daemon) missed(p Plan, do schedule.Decision, now time.Time) {
+	if strings.Contains(do.Reason, "runs instead") {
+		return
+	}
+	n := notify.Notice{Kind: notify.Missed, Time: now, Schedule: p.Name(), Subject: p.Name() + " did not run", Text: do.Reason}
+	if do.Attempt > 1 {
+		n.Kind, n.Subject = notify.Failed, p.Name()+" did not come to its end"
+	}
+	n.Key = fmt.Sprintf("%s/%s/%d", n.Kind, p.Name(), do.Due.Unix())
 	for _, lost := range []string{"missed", "expired", "no window"} {
-		if strings.Contains(do.Reason, lost) && !strings.Contains(do.Reason, "runs instead") {
-			d.tell(p.Notify, notify.Notice{Kind: notify.Missed, Key: fmt.Sprintf("missed/%s/%d", p.Name(), do.Due.Unix()), Time: now,
-				Schedule: p.Name(), Subject: p.Name() + " did not run", Text: do.Reason})
+		if strings.Contains(do.Reason, lost) {
+			d.tell(p.Notify, n)
 			return
 		}
 	}

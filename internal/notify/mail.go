@@ -34,11 +34,19 @@ func (m *Mail) Send(ctx context.Context, n Notice) error {
 	if err != nil {
 		return err
 	}
-	client, err := m.client(ctx)
+	var line net.Conn
+	client, err := m.client(ctx, func(ctx context.Context, network, address string) (c net.Conn, err error) {
+		c, err = (&net.Dialer{}).DialContext(ctx, network, address)
+		line = c
+		return c, err
+	})
 	if err != nil {
 		return err
 	}
 	err = client.DialAndSendWithContext(ctx, msg)
+	if line != nil {
+		_ = line.Close() // the library leaves it open where the greeting or the encryption fails
+	}
 	if err == nil {
 		return nil
 	}
@@ -67,13 +75,16 @@ func (m *Mail) message(n Notice) (*mail.Msg, error) {
 	return msg, nil
 }
 
-func (m *Mail) client(ctx context.Context) (*mail.Client, error) {
+func (m *Mail) client(ctx context.Context, dial mail.DialContextFunc) (*mail.Client, error) {
 	host, text, err := net.SplitHostPort(m.Server)
 	port, perr := strconv.Atoi(text)
 	if err != nil || perr != nil {
 		return nil, Permanent(fmt.Errorf("mail: server %q is not host:port", m.Server))
 	}
 	options := []mail.Option{mail.WithPort(port), mail.WithTimeout(20 * time.Second)}
+	if m.Security != "tls" { // there the library must make the connection, or it takes it for one without encryption
+		options = append(options, mail.WithDialContextFunc(dial))
+	}
 	switch m.Security {
 	case "tls":
 		options = append(options, mail.WithSSL())

@@ -2,8 +2,11 @@ package notify
 
 import (
 	"bufio"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +27,10 @@ func newMailServer(t *testing.T, answer map[string]string) *mailServer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveMail(t, l, answer)
+}
+
+func serveMail(t *testing.T, l net.Listener, answer map[string]string) *mailServer {
 	s := &mailServer{Listener: l, answer: answer}
 	s.wg.Go(func() {
 		for {
@@ -65,7 +72,7 @@ func (s *mailServer) talk(c net.Conn) {
 		}
 		switch word {
 		case "EHLO":
-			fmt.Fprint(c, "250-mail.test\r\n250 8BITMIME\r\n")
+			fmt.Fprint(c, "250-mail.test\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME\r\n")
 		case "DATA":
 			data = true
 			fmt.Fprint(c, "354 go on\r\n")
@@ -123,5 +130,30 @@ func TestAPasswordIsNotSentInTheOpen(t *testing.T) {
 	err := m.Send(t.Context(), sample)
 	if err == nil || strings.Contains(err.Error(), "hunter2") || strings.Contains(s.said(), "hunter2") || strings.Contains(s.said(), "aHVudGVyMg") {
 		t.Errorf("got %v, and the server got\n%s", err, s.said())
+	}
+}
+
+func TestASignInOverTLS(t *testing.T) {
+	web := httptest.NewUnstartedServer(nil) // for its certificate
+	web.StartTLS()
+	defer web.Close()
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: web.TLS.Certificates})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serveMail(t, l, map[string]string{"AUTH": "235 welcome"})
+	roots := x509.NewCertPool()
+	roots.AddCert(web.Certificate())
+	m := &Mail{Server: l.Addr().String(), Security: "tls", From: "a@contoso.com", To: []string{"b@contoso.com"}, User: "a", Password: "env:P",
+		Secrets: fixed{"env:P": "hunter2"}, TLS: &tls.Config{RootCAs: roots}}
+	if err := m.Send(t.Context(), sample); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(s.said(), "AUTH PLAIN") || !strings.Contains(s.said(), "nightly failed") {
+		t.Errorf("got\n%s\nwant a sign-in and the mail", s.said())
+	}
+	m.TLS = nil
+	if err := m.Send(t.Context(), sample); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("got %v of a server that nobody vouches for, want a certificate error", err)
 	}
 }

@@ -1,0 +1,165 @@
+package site
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"exorunner/internal/playbook"
+)
+
+const good = `host: rehearsal
+reboot: window
+vars: {organization: contoso.onmicrosoft.com}
+vars_files: [more.yaml]
+schedules:
+  - name: nightly
+    playbook: verify-exo-v3
+    command: verify
+    cron: "30 3 * * mon-fri"
+    zone: Europe/London
+    windows: [{opens: "22:00", closes: "05:00"}]
+    freezes: [{from: "2026-12-20", to: "2027-01-04"}]
+    splay: 20m
+    missed: {policy: once, grace: 6h}
+    retry: {attempts: 3, wait: 10m, max_wait: 1h}
+    deadline: 1d
+    notify: [team]
+notify:
+  - {name: team, kind: teams, url_secret: "env:TEAMS", on: [failed, drift]}
+  - {name: log, kind: eventlog}
+`
+
+func files(path string) (playbook.File, error) {
+	if strings.HasSuffix(path, "more.yaml") {
+		return playbook.File{Name: path, Data: []byte("app_id: x\n")}, nil
+	}
+	return playbook.File{}, errors.New(path + ": no such file")
+}
+
+func TestLoad(t *testing.T) {
+	s, err := Load(playbook.File{Name: "/etc/exorunner.yaml", Data: []byte(good)}, Options{Machine: "CE01", Open: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := s.Schedules[0]
+	if s.Reboot != "window" || one.Retry.Attempts != 3 || one.Deadline != 24*time.Hour || one.WaitingAlarm != 72*time.Hour || s.SignIns.Failures != 3 || s.Retention.Runs != 5000 {
+		t.Errorf("got %+v, want what the file says, and the defaults where it says nothing", s)
+	}
+	if got := s.Targets(one); len(got) != 1 || got[0] != "team" {
+		t.Errorf("targets: got %q, want team", got)
+	}
+	if got := s.Targets(Schedule{}); len(got) != 2 {
+		t.Errorf("targets of a schedule that names none: got %q, want all", got)
+	}
+	next, ok := s.Compiled[0].Next(time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC))
+	if want := time.Date(2026, 1, 5, 3, 30, 0, 0, time.UTC).Add(s.Compiled[0].Splay()); !ok || !next.Equal(want) {
+		t.Errorf("next: got %v, want %v", next, want)
+	}
+	if len(s.Files) != 1 || s.Beside("x.yaml") != "/etc/x.yaml" {
+		t.Errorf("got %v and %s", s.Files, s.Beside("x.yaml"))
+	}
+}
+
+func TestTheHashKnowsTheFilesOfVariables(t *testing.T) {
+	hash := func(more string) string {
+		s, err := Load(playbook.File{Name: "f", Data: []byte(good)}, Options{Open: func(path string) (playbook.File, error) {
+			return playbook.File{Name: path, Data: []byte(more)}, nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.SHA256
+	}
+	if hash("a: 1\n") == hash("a: 2\n") || hash("a: 1\n") != hash("a: 1\n") {
+		t.Error("the hash does not say whether something changed")
+	}
+}
+
+func TestEverythingThatIsWrongHasItsPlace(t *testing.T) {
+	cases := map[string]struct{ old, new, want string }{
+		"an unknown field":                   {"reboot: window", "rebot: window", `f.yaml:2:1: unknown field "rebot", did you mean "reboot"?`},
+		"a word of no list":                  {"reboot: window", "reboot: always", `f.yaml:2:9: reboot: "always" is none of never, ask, window`},
+		"no schedules":                       {good[strings.Index(good, "schedules:"):], "schedules: []\n", "f.yaml:5:12: schedules must not be empty"},
+		"a name that is none":                {"name: nightly", "name: Nightly Run", `f.yaml:6:11: schedules[0].name: "Nightly Run" is no name`},
+		"a wrong cron":                       {"30 3 * * mon-fri", "30 25 * * *", `f.yaml:9:11: schedules[0].cron: "30 25 * * *": hour:`},
+		"a cron that never comes":            {"30 3 * * mon-fri", "0 0 30 2 *", "f.yaml:9:11: schedules[0].cron:"},
+		"a zone that nobody knows":           {"Europe/London", "Europe/Lodnon", "f.yaml:10:11: schedules[0].zone:"},
+		"a window that never opens":          {`opens: "22:00", closes: "05:00"`, `opens: "22:00", closes: "22:00"`, "f.yaml:11:15: schedules[0].windows[0]: opens and closes at 22:00"},
+		"a time of day that is none":         {`opens: "22:00"`, `opens: "25:00"`, "f.yaml:11:23: schedules[0].windows[0].opens:"},
+		"a freeze without an end":            {`, to: "2027-01-04"`, "", "f.yaml:12:15: schedules[0].freezes[0].to: missing"},
+		"made up for without an end":         {"policy: once", "policy: all", "f.yaml:14:13: schedules[0].missed.max: the policy all wants"},
+		"retries without an end":             {"attempts: 3", "attempts: 1000", "f.yaml:15:23: schedules[0].retry.attempts: 1000 is not between"},
+		"two times":                          {"    splay: 20m\n", "    every: 1h\n", "f.yaml:6:5: schedules[0].when: give exactly one of at, every and cron; there are 2"},
+		"a number that YAML ate":             {"splay: 20m", "splay: 20", "f.yaml:13:12: splay: 20 has no unit"},
+		"a target that is not there":         {"notify: [team]", "notify: [taem]", `f.yaml:17:14: schedules[0].notify[0]: no target is called "taem"`},
+		"an address with a secret in it":     {`url_secret: "env:TEAMS"`, `url: "https://x.test/?sig=hunter2"`, "f.yaml:19:36: notify[0].url: a password or a query in an address is a secret"},
+		"a secret where a reference belongs": {`"env:TEAMS"`, "hunter2", "f.yaml:19:43: url_secret:"},
+		"mail without a server":              {"{name: log, kind: eventlog}", "{name: log, kind: mail, from: a@b.c, to: [a@b.c]}", "f.yaml:20:5: notify[1]: mail wants server"},
+		"a field of another kind":            {"{name: log, kind: eventlog}", "{name: log, kind: eventlog, from: a@b.c}", "f.yaml:20:39: notify[1].from: belongs to mail, and this is eventlog"},
+		"a password in the open":             {"{name: log, kind: eventlog}", `{name: log, kind: mail, server: "a:25", from: a@b.c, to: [a@b.c], user: u, password: "env:P", security: none}`, "notify[1].security: a password is not sent without encryption"},
+		"a file of variables that is away":   {"more.yaml", "less.yaml", "f.yaml:4:14: vars_files[0]: less.yaml: no such file"},
+		"two of one name":                    {"{name: log, kind: eventlog}", "{name: team, kind: eventlog}", `f.yaml:20:12: notify[1].name: "team" is the name of notify[0] as well`},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Replace(good, c.old, c.new, 1)
+			if text == good {
+				t.Fatal("the case changes nothing")
+			}
+			_, err := Load(playbook.File{Name: "f.yaml", Data: []byte(text)}, Options{Machine: "CE01", Open: files})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got  %v\nwant %s", err, c.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the error repeats a secret: %v", err)
+			}
+		})
+	}
+}
+
+func TestAWindowThatNoFreezeLeavesOpen(t *testing.T) {
+	text := strings.Replace(good, `to: "2027-01-04"`, `to: "2029-01-04"`, 1)
+	_, err := Load(playbook.File{Name: "f.yaml", Data: []byte(text)}, Options{Machine: "CE01", Open: files, Now: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)})
+	if err == nil || !strings.Contains(err.Error(), "f.yaml:11:14: schedules[0].windows: none opens within a year") {
+		t.Errorf("got %v, want the place of the windows", err)
+	}
+}
+
+func TestPlaybooksAreLookedAt(t *testing.T) {
+	theirs := &playbook.Error{File: "p.yaml", Line: 3, Column: 1, What: "unknown field"}
+	for name, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"one that is not there": {errors.New("p.yaml: no such file"), "f.yaml:7:15: schedules[0].playbook: p.yaml: no such file"},
+		"one that is wrong":     {playbook.Errors{theirs}, "p.yaml:3:1: unknown field"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Load(playbook.File{Name: "f.yaml", Data: []byte(good)}, Options{Open: files, Check: func(*Site, Schedule) error { return c.err }})
+			if err == nil || err.Error() != c.want {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	f.Add(good)
+	f.Add("schedules:\n  - {name: a, playbook: b, command: verify, every: 1h}\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := Load(playbook.File{Name: "f.yaml", Data: []byte(text)}, Options{Machine: "CE01"})
+		if err != nil {
+			if errs := (playbook.Errors{}); !errors.As(err, &errs) {
+				t.Fatalf("got %T, want playbook.Errors: %v", err, err)
+			}
+			return
+		}
+		for i, one := range s.Compiled {
+			if one == nil || one.Name() != s.Schedules[i].Name {
+				t.Errorf("schedule %d is not the compiled one", i)
+			}
+		}
+	})
+}

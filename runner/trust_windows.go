@@ -1,0 +1,33 @@
+package main
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/windows"
+)
+
+// trustedInstaller owns what belongs to Windows. https://learn.microsoft.com/windows-server/identity/ad-ds/manage/understand-security-identifiers
+const trustedInstaller = "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"
+
+// trusted refuses a file that an ordinary user made: %ProgramData% lets everybody make files, and what this one says is
+// done by a service.
+func trusted(path string) error {
+	sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	owner, _, err := sd.Owner()
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	user, err := windows.GetCurrentProcessToken().GetTokenUser()
+	if err != nil {
+		return err
+	}
+	if owner.Equals(user.User.Sid) || owner.IsWellKnown(windows.WinLocalSystemSid) || owner.IsWellKnown(windows.WinBuiltinAdministratorsSid) ||
+		owner.String() == trustedInstaller {
+		return nil
+	}
+	// Membership of an administrator's own account cannot be told from its SID; such a file is given to the group.
+	return fmt.Errorf("%s: belongs to %s, and a service obeys it: icacls %q /setowner Administrators", path, owner, path)
+}
