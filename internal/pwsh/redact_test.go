@@ -199,3 +199,21 @@ func TestTheLongestSecretIsSent(t *testing.T) {
 		t.Errorf("one more: got %.100v; want it refused, unsaid and unsent", err)
 	}
 }
+
+// The command line names a secret and does not hold it, in any form: PowerShell's logs keep command lines.
+func TestACommandLineHoldsNoSecret(t *testing.T) {
+	const secret = "marker-Geheimnis-7731"
+	line, needs, err := request(host.Call{Func: "Test-ExrConnection", Args: map[string]any{"Version": "3.1.0"}, Secrets: map[string][]byte{"AccessToken": []byte(secret)}}, 1)
+	if err != nil || len(needs) != 1 || needs[0] != "AccessToken" {
+		t.Fatalf("needs %q, %v", needs, err)
+	}
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(strings.TrimPrefix(line, "Invoke-ExrRequest '"), "'"))
+	if err != nil || !strings.Contains(string(raw), "AccessToken") {
+		t.Fatalf("%q: %v", raw, err)
+	}
+	for _, form := range []string{secret, base64.StdEncoding.EncodeToString([]byte(secret))} {
+		if strings.Contains(line, form) || strings.Contains(string(raw), form) {
+			t.Errorf("the secret is in %q", raw)
+		}
+	}
+}
