@@ -265,12 +265,14 @@ func (r *recorder) runFinished(e report.Event, line []byte) error {
 
 // refused ends a run that did not come to its first task.
 func (r *recorder) refused(err error, status int) {
-	class := "unknown"
-	if status != engine.StatusFailed && status != engine.StatusUnreachable {
-		class = string(host.Never)
-	}
-	if e := host.As(err); e != nil && e.Class != "" {
+	class := string(host.Never)
+	switch e := host.As(err); {
+	case e != nil && e.Class != "":
 		class = string(e.Class)
+	case errors.Is(err, host.ErrUnreachable) && !errors.Is(err, host.ErrConstrained):
+		class = "unreachable"
+	case status == engine.StatusFailed:
+		class = "unknown"
 	}
 	e := report.Event{
 		Kind: report.RunFinished, Time: r.now().UTC(), Run: r.run.ID, Rehearsal: r.run.Rehearsal, Command: r.run.Command, Playbook: r.run.Playbook,

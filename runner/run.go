@@ -43,12 +43,13 @@ type runOptions struct {
 	detailed bool
 	wait     time.Duration
 
-	// Of the service: what it runs for, the journal that it has open, variables that win over files, its breaker, and where
-	// it learns how the run went.
+	// Of the service: what it runs for, the journal that it has open, variables that win over files, its breaker, whether
+	// the run may begin now that its turn has come, and where it learns how it went.
 	slot    *daemon.Slot
 	journal *journal.Journal
 	given   []playbook.File
 	breaker schedule.Breaker
+	allowed func() error
 	learn   func(daemon.Outcome)
 }
 
@@ -111,11 +112,21 @@ func (a *app) run(ctx context.Context, o *runOptions, args []string) error {
 	if o.command == engine.Plan {
 		return a.start(ctx, o, t, play, out, nil)
 	}
+	return a.alone(ctx, o, t, play, out, keeper)
+}
+
+// alone is a run that no other works beside, with its journal.
+func (a *app) alone(ctx context.Context, o *runOptions, t *target, play *playbook.Playbook, out *output, keeper *secret.Keeper) error {
 	held, err := lock.Take(ctx, t.lock, o.wait)
 	if err != nil {
 		return lockError(err)
 	}
 	defer held.Free()
+	if o.allowed != nil {
+		if err := o.allowed(); err != nil {
+			return err
+		}
+	}
 	j := o.journal
 	if j == nil {
 		if j, err = a.openJournal(ctx, t.rehearsal, keeper.Hide); err != nil {

@@ -98,7 +98,7 @@ func (a *app) serve(ctx context.Context, o *serveOptions, out io.Writer, log *sl
 	if err != nil {
 		return err
 	}
-	held, err := lock.Take(ctx, filepath.Join(dir, "serve.lock"), 0)
+	held, err := lock.Take(ctx, filepath.Join(dir, "serve.lock"), 2*time.Second) // status tries it for a moment
 	if err != nil {
 		var other *lock.Held
 		if errors.As(err, &other) {
@@ -215,9 +215,10 @@ func (s *server) work(ctx context.Context, slot daemon.Slot) daemon.Outcome {
 	current := s.site
 	s.mu.Unlock()
 	var one *site.Schedule
+	var plan *schedule.Schedule
 	for i := range current.Schedules {
 		if current.Schedules[i].Name == slot.Schedule {
-			one = &current.Schedules[i]
+			one, plan = &current.Schedules[i], current.Compiled[i]
 		}
 	}
 	if one == nil {
@@ -233,6 +234,12 @@ func (s *server) work(ctx context.Context, slot daemon.Slot) daemon.Outcome {
 		command: engine.Command(one.Command), host: current.Host, tags: one.Tags, skipTags: one.SkipTags, wait: time.Hour,
 		slot: &slot, journal: s.j, given: given, breaker: schedule.Breaker{Max: current.SignIns.Failures, Within: current.SignIns.Within},
 		learn: func(o daemon.Outcome) { out, learned = o, true },
+		allowed: func() error {
+			if _, open := plan.Open(time.Now()); !open {
+				return fail(engine.StatusWindow, errors.New("the window closed while another run held the machine"))
+			}
+			return nil
+		},
 	}
 	a := &app{stdout: s.out, stderr: logWriter{s.log}, state: s.a.state, format: s.a.format, keeper: s.a.keeper}
 	defer debug.FreeOSMemory()
@@ -250,8 +257,10 @@ func unrecorded(ctx context.Context, err error) daemon.Outcome {
 	if errors.As(err, &e) {
 		out.Remedy = e.hint
 		switch e.status {
-		case engine.StatusLocked, engine.StatusUnreachable:
+		case engine.StatusUnreachable:
 			out.Class = string(host.Transient)
+		case engine.StatusLocked, engine.StatusWindow: // nothing was tried: that uses no attempt up
+			out.Verdict = daemon.Interrupted
 		}
 	}
 	if errors.Is(err, journal.ErrFull) || errors.Is(err, journal.ErrLocked) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -18,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"exorunner/internal/daemon"
+	"exorunner/internal/engine"
 	"exorunner/internal/journal"
 	"exorunner/internal/rehearsal"
 )
@@ -287,6 +290,31 @@ tasks:
 	})
 	if len(slots) != 2 || slots[0].Attempt != 2 || slots[0].State != journal.SlotDone || !strings.HasPrefix(slots[1].Reason, "restart of the machine 1 of at most 5") {
 		t.Errorf("got %+v\n%s", slots, log)
+	}
+}
+
+func TestARunWithoutARecordHasAnOutcome(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	cases := map[string]struct {
+		ctx     context.Context
+		err     error
+		verdict daemon.Verdict
+		class   string
+	}{
+		"the playbook is wrong":      {t.Context(), fail(engine.StatusUsage, errors.New("x")), daemon.Failed, "never"},
+		"no PowerShell":              {t.Context(), fail(engine.StatusUnreachable, errors.New("x")), daemon.Failed, "transient"},
+		"another run goes on":        {t.Context(), fail(engine.StatusLocked, errors.New("x")), daemon.Interrupted, "never"},
+		"the window has closed":      {t.Context(), fail(engine.StatusWindow, errors.New("x")), daemon.Interrupted, "never"},
+		"the journal's disk is full": {t.Context(), fail(engine.StatusUsage, fmt.Errorf("x: %w", journal.ErrFull)), daemon.Failed, "transient"},
+		"the service stops":          {ended, fail(engine.StatusInterrupted, errors.New("x")), daemon.Interrupted, "never"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := unrecorded(c.ctx, c.err); got.Verdict != c.verdict || got.Class != c.class || got.Summary == "" {
+				t.Errorf("got %+v, want %s, %s", got, c.verdict, c.class)
+			}
+		})
 	}
 }
 

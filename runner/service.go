@@ -179,7 +179,6 @@ ExecStart={{Path | cmdEscape}}{{range Arguments}} {{. | cmd}}{{end}}
 {{if UserName}}User={{UserName}}
 {{end}}Restart=always
 RestartSec=60
-RestartPreventExitStatus=3 6
 KillMode=mixed
 TimeoutStopSec=30
 

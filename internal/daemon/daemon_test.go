@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,7 +11,6 @@ import (
 
 	"github.com/go-co-op/gocron/v2"
 
-	"exorunner/internal/journal"
 	"exorunner/internal/schedule"
 )
 
@@ -239,19 +236,6 @@ func TestNothingBeginsThatIsNotOnRecord(t *testing.T) {
 	d.running.Wait()
 	if len(b.runs) != 0 {
 		t.Errorf("got the runs %q, want none", b.runs)
-	}
-}
-
-func TestAReadOnlyFolderIsRefusedAtTheStart(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("root may write everywhere")
-	}
-	dir := filepath.Join(t.TempDir(), "state")
-	if err := os.MkdirAll(dir, 0o500); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := journal.Open(t.Context(), filepath.Join(dir, "journal"), journal.Options{}); err == nil {
-		t.Error("got no error")
 	}
 }
 

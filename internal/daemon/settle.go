@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,11 +32,13 @@ func (d *Daemon) settle(runs context.Context, p Plan, key journal.Key, out Outco
 	d.Log.Info("run ended", "slot", key.String(), "run", out.Run, "verdict", string(out.Verdict), "summary", out.Summary)
 	d.expiring(p, out, now)
 	switch {
+	case out.Verdict == Interrupted && runs.Err() == nil:
+		d.interrupted(p, key, out.Summary)
 	case out.Verdict == Interrupted:
 		d.interrupted(p, key, "the service was stopped")
 	case out.Verdict == Broken:
 		// Nothing of it can be written. The slot stays claimed; the next start goes on with it.
-		d.wrong("the record of "+key.String(), errors.New(out.Summary))
+		d.wrong("the record of "+key.String(), cmp.Or(d.Journal.Broken(), errors.New(out.Summary)))
 	// A run that then waits or fails wants its restart all the same: the next one would find everything in place.
 	case out.Restart && (out.Verdict == Good || out.Verdict == Waiting || out.Verdict == Failed):
 		d.restart(runs, p, key, out, now)
