@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -168,10 +169,18 @@ func siteOf(t *testing.T, state string, slots int, more string) {
 }
 
 // The service, killed at each of its own places and then at random ones: no slot is lost, and none ends well twice.
+// EXORUNNER_KILLS says how often at the least, 16 times if it is not set.
 func TestTheServiceKilledAtRandom(t *testing.T) {
 	exe := program(t)
 	state := t.TempDir()
-	const slots = 12
+	least := 16
+	if text := os.Getenv("EXORUNNER_KILLS"); text != "" {
+		var err error
+		if least, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slots := max(12, least/3)
 	siteOf(t, state, slots, "")
 	args := []string{"serve", "--state", state, "--tick", "20ms", "--patience", "10ms"}
 	kills := 0
@@ -188,7 +197,7 @@ func TestTheServiceKilledAtRandom(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 0))
-	for deadline := time.Now().Add(2 * time.Minute); !settled(t, state, slots); kills++ {
+	for deadline := time.Now().Add(2*time.Minute + time.Duration(least)*time.Second); !settled(t, state, slots); kills++ {
 		if time.Now().After(deadline) {
 			_, stdout, _ := call("history", "--slots", "--limit", "200", "--host", "rehearsal", "--state", state)
 			t.Fatalf("the slots are not settled after two minutes:\n%s", stdout)
@@ -197,12 +206,16 @@ func TestTheServiceKilledAtRandom(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(80+dice.IntN(400+60*kills)) * time.Millisecond) // a machine that is busy comes to its work, too
+		patience := 400 + 60*max(0, kills-least/2) // a machine that is busy comes to its work, too
+		time.Sleep(time.Duration(80+dice.IntN(patience)) * time.Millisecond)
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}
 	ledgerHolds(t, state, slots)
 	t.Logf("%d kills", kills)
+	if os.Getenv("EXORUNNER_KILLS") != "" && kills < least {
+		t.Errorf("%d kills, want %d: the slots were done before", kills, least)
+	}
 	if out, err := command(t, exe, "", "plan", "--host", "rehearsal", "--state", state, "--detailed-exitcode").CombinedOutput(); err != nil {
 		t.Errorf("a plan in the end: %v\n%s", err, out)
 	}
