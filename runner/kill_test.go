@@ -180,7 +180,7 @@ func TestTheServiceKilledAtRandom(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	slots := max(12, least/3)
+	slots := max(12, least*3/4)
 	siteOf(t, state, slots, "")
 	args := []string{"serve", "--state", state, "--tick", "20ms", "--patience", "10ms"}
 	kills := 0
@@ -197,7 +197,7 @@ func TestTheServiceKilledAtRandom(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 0))
-	for deadline := time.Now().Add(2*time.Minute + time.Duration(least)*time.Second); !settled(t, state, slots); kills++ {
+	for deadline := time.Now().Add(2*time.Minute + time.Duration(least)*time.Second); kills < least || !settled(t, state, slots); kills++ {
 		if time.Now().After(deadline) {
 			_, stdout, _ := call("history", "--slots", "--limit", "200", "--host", "rehearsal", "--state", state)
 			t.Fatalf("the slots are not settled after two minutes:\n%s", stdout)
@@ -213,9 +213,6 @@ func TestTheServiceKilledAtRandom(t *testing.T) {
 	}
 	ledgerHolds(t, state, slots)
 	t.Logf("%d kills", kills)
-	if os.Getenv("EXORUNNER_KILLS") != "" && kills < least {
-		t.Errorf("%d kills, want %d: the slots were done before", kills, least)
-	}
 	if out, err := command(t, exe, "", "plan", "--host", "rehearsal", "--state", state, "--detailed-exitcode").CombinedOutput(); err != nil {
 		t.Errorf("a plan in the end: %v\n%s", err, out)
 	}
