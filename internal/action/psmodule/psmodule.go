@@ -176,18 +176,18 @@ func (p *Module) check(ctx context.Context, r host.Reader, bits int) (action.Fin
 			"decide whether the newer version stays: set newer: keep or newer: remove on this task")
 	}
 	f := action.Finding{Before: list(s.all), After: p.wanted(s)}
-	var todo []string
+	var changes []string
 	switch {
 	case s.broken != nil:
-		todo = append(todo, fmt.Sprintf("the manifest in %s says %s", s.broken.Path, s.broken.Version))
+		changes = append(changes, fmt.Sprintf("the manifest in %s says %s", s.broken.Path, s.broken.Version))
 	case s.exact == nil:
-		todo = append(todo, fmt.Sprintf("%s %s is not installed for %s", p.Module, p.Version, p.Scope))
+		changes = append(changes, fmt.Sprintf("%s %s is not installed for %s", p.Module, p.Version, p.Scope))
 	}
 	for _, m := range p.toRemove(s) {
-		todo = append(todo, fmt.Sprintf("%s is to be removed from %s", m.Version, m.Scope))
+		changes = append(changes, fmt.Sprintf("%s is to be removed from %s", m.Version, m.Scope))
 	}
-	if len(todo) > 0 {
-		f.State, f.Summary = action.Differs, strings.Join(todo, ", ")
+	if len(changes) > 0 {
+		f.State, f.Summary = action.Differs, strings.Join(changes, ", ")
 		return f, nil
 	}
 	f.Summary, f.After = p.Version+" is installed", f.Before

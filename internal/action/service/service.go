@@ -52,21 +52,21 @@ func (p *Service) Check(ctx context.Context, r host.Reader) (action.Finding, err
 	for _, module := range p.RestartedAfter {
 		f.RestsOn = append(f.RestsOn, psmodule.Subject(module))
 	}
-	var todo []string
+	var changes []string
 	if s.Status != p.State {
-		todo = append(todo, "it is "+s.Status)
+		changes = append(changes, "it is "+s.Status)
 	} else if stale != "" {
-		todo = append(todo, stale)
+		changes = append(changes, stale)
 		f.After += ", restarted"
 	}
 	if p.StartType != "" && s.StartType != p.StartType {
-		todo = append(todo, "its start type is "+s.StartType)
+		changes = append(changes, "its start type is "+s.StartType)
 	}
-	if len(todo) == 0 {
+	if len(changes) == 0 {
 		f.Summary, f.After = f.Before, f.Before
 		return f, nil
 	}
-	f.State, f.Summary = action.Differs, strings.Join(todo, ", ")
+	f.State, f.Summary = action.Differs, strings.Join(changes, ", ")
 	return f, nil
 }
 

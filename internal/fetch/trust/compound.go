@@ -254,11 +254,11 @@ func (c *compound) walk(entries []entry) error {
 		return errors.New("small streams: shorter than claimed")
 	}
 	seen := make([]bool, len(entries))
-	type todo struct {
+	type visit struct {
 		index int32
 		top   bool // directly below the root
 	}
-	stack := []todo{{root.child, true}}
+	stack := []visit{{root.child, true}}
 	for len(stack) > 0 {
 		at := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
@@ -270,10 +270,10 @@ func (c *compound) walk(entries []entry) error {
 		}
 		seen[at.index] = true
 		e := entries[at.index]
-		stack = append(stack, todo{e.left, at.top}, todo{e.right, at.top})
+		stack = append(stack, visit{e.left, at.top}, visit{e.right, at.top})
 		switch e.kind {
 		case kindStorage:
-			stack = append(stack, todo{e.child, false})
+			stack = append(stack, visit{e.child, false})
 		case kindStream:
 			if err := c.admit(e, at.top); err != nil {
 				return fmt.Errorf("stream %q: %w", e.name, err)
