@@ -31,8 +31,8 @@ type Config struct {
 	// Splay spreads machines out: each moves every slot later by its own constant part of it.
 	Splay time.Duration `yaml:"splay" json:"splay,omitempty"`
 
-	Windows []Window `yaml:"windows" json:"windows,omitempty"` // none: always open
-	Freezes []Freeze `yaml:"freezes" json:"freezes,omitempty"`
+	Windows []Window `yaml:"window" json:"window,omitempty"` // none: always open
+	Freezes []Freeze `yaml:"freeze" json:"freeze,omitempty"`
 
 	Missed  Missed  `yaml:"missed" json:"missed"`
 	Overlap Overlap `yaml:"overlap" json:"overlap,omitempty"`
@@ -72,7 +72,7 @@ const (
 // An Error is one thing that is wrong with a Config. New joins all there are.
 type Error struct {
 	Schedule string
-	Field    string // cron, windows[1].opens
+	Field    string // cron, window[1].opens
 	What     string
 }
 
@@ -283,7 +283,7 @@ func (s *Schedule) NextOpen(now time.Time) (time.Time, bool) {
 // Check is for the moment a service starts: a Schedule that New took and that can still do nothing from now on.
 func (s *Schedule) Check(now time.Time) error {
 	if _, ok := s.NextOpen(now); !ok {
-		return &Error{s.config.Name, "windows", fmt.Sprintf("none opens within a year of %s; look at the freezes",
+		return &Error{s.config.Name, "window", fmt.Sprintf("none opens within a year of %s; look at freeze",
 			now.In(s.windows.zone).Format(time.DateOnly))}
 	}
 	return nil

@@ -42,10 +42,10 @@ type windows struct {
 func newWindows(ws []Window, fs []Freeze, location *time.Location, p *problems) windows {
 	out := windows{zone: location}
 	for i, w := range ws {
-		out.all = append(out.all, w.parse(fmt.Sprintf("windows[%d]", i), location, p))
+		out.all = append(out.all, w.parse(fmt.Sprintf("window[%d]", i), location, p))
 	}
 	for i, f := range fs {
-		out.frozen = append(out.frozen, f.parse(fmt.Sprintf("freezes[%d]", i), location, p))
+		out.frozen = append(out.frozen, f.parse(fmt.Sprintf("freeze[%d]", i), location, p))
 	}
 	return out
 }

@@ -72,7 +72,7 @@ func TestWindowsThatNeverOpenAreFoundAtTheStart(t *testing.T) {
 	s := must(t, Config{Cron: "@daily", Windows: []Window{{Days: "sun", Opens: "01:00", Closes: "02:00"}},
 		Freezes: []Freeze{{From: "2026-01-01", To: "2027-12-31"}}})
 	err := s.Check(utc(t, "2026-03-01 00:00"))
-	if err == nil || !strings.Contains(err.Error(), `schedule "nightly": windows: none opens within a year of 2026-03-01; look at the freezes`) {
+	if err == nil || !strings.Contains(err.Error(), `schedule "nightly": window: none opens within a year of 2026-03-01; look at freeze`) {
 		t.Errorf("got %v", err)
 	}
 	if err := s.Check(utc(t, "2027-06-01 00:00")); err != nil {

@@ -58,8 +58,8 @@ type Schedule struct {
 	Zone   string        `yaml:"zone" doc:"Europe/London; the machine's own if left out"`
 	Splay  time.Duration `yaml:"splay" doc:"spreads servers out: each begins later by its own constant part of it"`
 
-	Windows  []schedule.Window `yaml:"windows" doc:"when changes are allowed: days, opens, closes, zone; none is always"`
-	Freezes  []schedule.Freeze `yaml:"freezes" doc:"days on which no window opens: from, to, reason"`
+	Windows  []schedule.Window `yaml:"window" doc:"when changes are allowed: days, opens, closes, zone; none is always"`
+	Freezes  []schedule.Freeze `yaml:"freeze" doc:"days on which no window opens: from, to, reason"`
 	Missed   schedule.Missed   `yaml:"missed" doc:"what becomes of slots that passed while nothing ran: policy skip, once or all, grace, max"`
 	Overlap  string            `yaml:"overlap" default:"skip" enum:"skip|queue" doc:"what becomes of a slot that is due while a run of this schedule goes on"`
 	Retry    schedule.Retry    `yaml:"retry" doc:"attempts in all, wait, max_wait"`

@@ -19,8 +19,8 @@ schedules:
     command: verify
     cron: "30 3 * * mon-fri"
     zone: Europe/London
-    windows: [{opens: "22:00", closes: "05:00"}]
-    freezes: [{from: "2026-12-20", to: "2027-01-04"}]
+    window: [{opens: "22:00", closes: "05:00"}]
+    freeze: [{from: "2026-12-20", to: "2027-01-04"}]
     splay: 20m
     missed: {policy: once, grace: 6h}
     retry: {attempts: 3, wait: 10m, max_wait: 1h}
@@ -87,9 +87,9 @@ func TestEverythingThatIsWrongHasItsPlace(t *testing.T) {
 		"a wrong cron":                       {"30 3 * * mon-fri", "30 25 * * *", `f.yaml:9:11: schedules[0].cron: "30 25 * * *": hour:`},
 		"a cron that never comes":            {"30 3 * * mon-fri", "0 0 30 2 *", "f.yaml:9:11: schedules[0].cron:"},
 		"a zone that nobody knows":           {"Europe/London", "Europe/Lodnon", "f.yaml:10:11: schedules[0].zone:"},
-		"a window that never opens":          {`opens: "22:00", closes: "05:00"`, `opens: "22:00", closes: "22:00"`, "f.yaml:11:15: schedules[0].windows[0]: opens and closes at 22:00"},
-		"a time of day that is none":         {`opens: "22:00"`, `opens: "25:00"`, "f.yaml:11:23: schedules[0].windows[0].opens:"},
-		"a freeze without an end":            {`, to: "2027-01-04"`, "", "f.yaml:12:15: schedules[0].freezes[0].to: missing"},
+		"a window that never opens":          {`opens: "22:00", closes: "05:00"`, `opens: "22:00", closes: "22:00"`, "f.yaml:11:14: schedules[0].window[0]: opens and closes at 22:00"},
+		"a time of day that is none":         {`opens: "22:00"`, `opens: "25:00"`, "f.yaml:11:22: schedules[0].window[0].opens:"},
+		"a freeze without an end":            {`, to: "2027-01-04"`, "", "f.yaml:12:14: schedules[0].freeze[0].to: missing"},
 		"made up for without an end":         {"policy: once", "policy: all", "f.yaml:14:13: schedules[0].missed.max: the policy all wants"},
 		"retries without an end":             {"attempts: 3", "attempts: 1000", "f.yaml:15:23: schedules[0].retry.attempts: 1000 is not between"},
 		"two times":                          {"    splay: 20m\n", "    every: 1h\n", "f.yaml:6:5: schedules[0].when: give exactly one of at, every and cron; there are 2"},
@@ -123,8 +123,8 @@ func TestEverythingThatIsWrongHasItsPlace(t *testing.T) {
 func TestAWindowThatNoFreezeLeavesOpen(t *testing.T) {
 	text := strings.Replace(good, `to: "2027-01-04"`, `to: "2029-01-04"`, 1)
 	_, err := Load(playbook.File{Name: "f.yaml", Data: []byte(text)}, Options{Machine: "CE01", Open: files, Now: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)})
-	if err == nil || !strings.Contains(err.Error(), "f.yaml:11:14: schedules[0].windows: none opens within a year") {
-		t.Errorf("got %v, want the place of the windows", err)
+	if err == nil || !strings.Contains(err.Error(), "f.yaml:11:13: schedules[0].window: none opens within a year") {
+		t.Errorf("got %v, want the place of the window", err)
 	}
 }
 
