@@ -49,7 +49,7 @@ func (a *app) loadWith(name string, o *runOptions, opt playbook.Options) (*playb
 		}
 		opt.VarsFiles = append(opt.VarsFiles, f)
 	}
-	opt.VarsFiles = append(opt.VarsFiles, o.given...)
+	opt.Given = o.given
 	book, err := playbook.Load(file, opt)
 	if err != nil {
 		return nil, fail(engine.StatusUsage, err)

@@ -47,7 +47,7 @@ type runOptions struct {
 	// the run may begin now that its turn has come, and where it learns how it went.
 	slot    *daemon.Slot
 	journal *journal.Journal
-	given   []playbook.File
+	given   []playbook.Given
 	breaker schedule.Breaker
 	allowed func() error
 	learn   func(daemon.Outcome)

@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +24,7 @@ import (
 	"exorunner/internal/lock"
 	"exorunner/internal/notify"
 	"exorunner/internal/schedule"
+	"exorunner/internal/secret"
 	"exorunner/internal/site"
 	"exorunner/playbooks"
 )
@@ -168,6 +172,7 @@ func (s *server) config() (daemon.Config, error) {
 		case err == nil:
 			s.site, s.err = next, nil
 			s.queue.SetTargets(s.a.targets(next))
+			s.tryReferences(next)
 		default:
 			s.err = err
 		}
@@ -176,6 +181,20 @@ func (s *server) config() (daemon.Config, error) {
 		return daemon.Config{}, s.err
 	}
 	return plans(s.site), nil
+}
+
+// tryReferences tells early of a secret that a run or a notice would miss at night. A modelled machine brings those of
+// its playbooks.
+func (s *server) tryReferences(next *site.Site) {
+	all := next.References()
+	for _, field := range slices.Sorted(maps.Keys(all)) {
+		if isRehearsal(next.Host) && strings.HasPrefix(field, "secrets.") {
+			continue
+		}
+		if _, err := (secret.Stores{}).Resolve(context.Background(), all[field]); err != nil {
+			s.log.Warn("a secret cannot be read: what needs it will fail", "field", field, "error", err)
+		}
+	}
 }
 
 // look is a hash of the configuration and its files of variables. What cannot be read is a change too.
@@ -224,15 +243,11 @@ func (s *server) work(ctx context.Context, slot daemon.Slot) daemon.Outcome {
 	if one == nil {
 		return daemon.Outcome{Verdict: daemon.Failed, Class: string(host.Never), Summary: "the schedule is no longer configured"}
 	}
-	given, err := givenVars(current, *one)
-	if err != nil {
-		return daemon.Outcome{Verdict: daemon.Failed, Class: string(host.Never), Summary: err.Error()}
-	}
 	var out daemon.Outcome
 	learned := false
 	o := &runOptions{
 		command: engine.Command(one.Command), host: current.Host, tags: one.Tags, skipTags: one.SkipTags, wait: time.Hour,
-		slot: &slot, journal: s.j, given: given, breaker: schedule.Breaker{Max: current.SignIns.Failures, Within: current.SignIns.Within},
+		slot: &slot, journal: s.j, given: current.Given(*one), breaker: schedule.Breaker{Max: current.SignIns.Failures, Within: current.SignIns.Within},
 		learn: func(o daemon.Outcome) { out, learned = o, true },
 		allowed: func() error {
 			if _, open := plan.Open(time.Now()); !open {
@@ -243,7 +258,7 @@ func (s *server) work(ctx context.Context, slot daemon.Slot) daemon.Outcome {
 	}
 	a := &app{stdout: s.out, stderr: logWriter{s.log}, state: s.a.state, format: s.a.format, keeper: s.a.keeper}
 	defer debug.FreeOSMemory()
-	err = a.run(ctx, o, []string{playbookOf(current, *one)})
+	err := a.run(ctx, o, []string{playbookOf(current, *one)})
 	if learned {
 		return out
 	}

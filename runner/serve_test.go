@@ -242,6 +242,56 @@ func TestAConfigurationChangesUnderARunningService(t *testing.T) {
 	}
 }
 
+// Secrets of the configuration are variables of the playbooks, and one that cannot be read is told before a run needs it.
+func TestSecretsOfTheConfiguration(t *testing.T) {
+	state, book := t.TempDir(), filepath.Join(t.TempDir(), "book.yaml")
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(book, `playbook: sign-in
+vars: {organization: "", token: ""}
+tasks:
+  - name: the connection
+    action: exo_connect
+    with: {version: "3.1.0", organization: "${vars.organization}", access_token: "${vars.token}"}
+`)
+	write(filepath.Join(state, siteName), fmt.Sprintf(`host: rehearsal:ce-migrated
+vars: {organization: contoso.onmicrosoft.com}
+secrets: {token: "env:EXORUNNER_TEST_TOKEN"}
+schedules:
+  - {name: once, playbook: %q, command: verify, at: %q, missed: {policy: once}}
+notify:
+  - {name: hook, kind: webhook, url_secret: "env:EXORUNNER_TEST_NOWHERE"}
+`, book, time.Now().Add(1100*time.Millisecond).UTC().Format(time.RFC3339)))
+	var events []journal.Event
+	_, log := during(t, state, func() bool {
+		r, err := journal.OpenReader(context.Background(), filepath.Join(state, "rehearsal", "journal"))
+		if err != nil {
+			return false
+		}
+		defer r.Close()
+		runs, err := r.Runs(context.Background(), journal.Filter{State: journal.Ended})
+		if err != nil || len(runs) == 0 {
+			return false
+		}
+		events, err = r.Events(context.Background(), runs[0].ID, 0, 0)
+		return err == nil
+	})
+	var all strings.Builder
+	for _, e := range events {
+		all.Write(e.Line)
+	}
+	if !strings.Contains(all.String(), `"organization":"contoso.onmicrosoft.com"`) {
+		t.Errorf("the run did not sign in as the configuration says:\n%s\n%s", all.String(), log)
+	}
+	if text := log.String(); !strings.Contains(text, "field=notify[0].url_secret") || strings.Contains(text, "field=secrets.token") {
+		t.Errorf("got %s\nwant a warning of the secret that is not there, and none of a rehearsal's own", text)
+	}
+}
+
 // An installer that wants a restart gets one inside the window, is gone on with, and is done after it.
 func TestARestartOfTheMachine(t *testing.T) {
 	state, book := t.TempDir(), filepath.Join(t.TempDir(), "book.yaml")

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"gopkg.in/yaml.v3"
-
 	"exorunner/internal/action"
 	"exorunner/internal/catalog"
 	"exorunner/internal/engine"
@@ -69,13 +67,20 @@ func (a *app) parseSite(f playbook.File, strict bool) (*site.Site, error) {
 	if strict {
 		now = time.Now()
 	}
-	known := map[string]error{} // many schedules run the same playbook
-	s, err := site.Load(f, site.Options{Machine: machineID(), Now: now, Open: readLimited, Check: func(s *site.Site, one site.Schedule) error {
-		key := fmt.Sprint(one.Playbook, one.Vars)
-		if _, seen := known[key]; !seen {
-			known[key] = a.checkSchedule(s, one, strict)
+	type answer struct {
+		declares []string
+		err      error
+	}
+	known := map[string]answer{} // many schedules run the same playbook
+	s, err := site.Load(f, site.Options{Machine: machineID(), Now: now, Open: readLimited, Check: func(s *site.Site, one site.Schedule) ([]string, error) {
+		is, seen := known[one.Playbook]
+		if !seen || len(one.Vars.Names()) > 0 {
+			is.declares, is.err = a.checkSchedule(s, one, strict)
 		}
-		return known[key]
+		if len(one.Vars.Names()) == 0 {
+			known[one.Playbook] = is
+		}
+		return is.declares, is.err
 	}})
 	if err != nil {
 		return nil, fail(engine.StatusUsage, err)
@@ -89,35 +94,31 @@ func machineID() string {
 	return name
 }
 
-// checkSchedule reads a schedule's playbook with the schedule's variables.
-func (a *app) checkSchedule(s *site.Site, one site.Schedule, strict bool) error {
-	given, err := givenVars(s, one)
-	if err != nil {
-		return err
-	}
+// checkSchedule reads a schedule's playbook with the schedule's variables, and says which it declares.
+func (a *app) checkSchedule(s *site.Site, one site.Schedule, strict bool) ([]string, error) {
 	base := map[string]any{}
 	if isRehearsal(s.Host) {
 		_, machine, _ := strings.Cut(s.Host, ":")
 		h, err := rehearsal.Open(rehearsal.Options{Machine: machine})
 		if err != nil {
-			return fmt.Errorf("host %s: %w", s.Host, err)
+			return nil, fmt.Errorf("host %s: %w", s.Host, err)
 		}
 		base = h.Vars()
 	}
 	opt := playbook.Options{Base: base, Kinds: catalog.ForPlaybook(action.Deps{}), Facts: exr.Facts{}, Run: runInfo{}, Open: openImport, AllowMissing: true}
-	book, err := a.loadWith(playbookOf(s, one), &runOptions{given: given}, opt)
+	book, err := a.loadWith(playbookOf(s, one), &runOptions{given: s.Given(one)}, opt)
 	if err != nil {
 		var e *exit
 		if errors.As(err, &e) && e.err != nil {
 			err = e.err
 		}
-		return err
+		return nil, err
 	}
 	missing := slices.DeleteFunc(slices.Clone(book.Missing), func(name string) bool { return name == installedVersion })
 	if strict && len(missing) > 0 {
-		return fmt.Errorf("%s wants a value under vars, or in a file of vars_files, for %s", one.Playbook, strings.Join(missing, ", "))
+		return nil, fmt.Errorf("%s wants a value under vars, or in a file of vars_files, for %s", one.Playbook, strings.Join(missing, ", "))
 	}
-	return nil
+	return book.Declares(), nil
 }
 
 // playbookOf is what a schedule runs, as the command line would name it.
@@ -126,24 +127,4 @@ func playbookOf(s *site.Site, one site.Schedule) string {
 		return s.Beside(one.Playbook)
 	}
 	return one.Playbook
-}
-
-// givenVars are a schedule's variables as files: those of the site's files first, then the site's own, then the
-// schedule's; later ones win.
-func givenVars(s *site.Site, one site.Schedule) ([]playbook.File, error) {
-	files := slices.Clone(s.Files)
-	for _, of := range []struct {
-		name string
-		vars map[string]any
-	}{{"vars", s.Vars}, {"schedule " + one.Name + ", vars", one.Vars}} {
-		if len(of.vars) == 0 {
-			continue
-		}
-		text, err := yaml.Marshal(of.vars)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", of.name, err)
-		}
-		files = append(files, playbook.File{Name: s.Path + " (" + of.name + ")", Data: text})
-	}
-	return files, nil
 }

@@ -24,6 +24,8 @@ type Options struct {
 	Sets []string
 	// VarsFiles are the contents of --vars: a YAML map each; later ones win, and all win over the playbook.
 	VarsFiles []File
+	// Given are variables of other files; they come after VarsFiles and win over them, later ones over earlier ones.
+	Given []Given
 	// Base are variables that the machine brings. They win over the playbook, and files and Sets win over them. Names that
 	// the playbook does not declare are passed over.
 	Base map[string]any
@@ -122,6 +124,9 @@ func Load(f File, o Options) (*Playbook, error) {
 	slices.Sort(p.Missing)
 	return p, nil
 }
+
+// Declares are the names of all variables that the playbook and what it imports declare, sorted.
+func (p *Playbook) Declares() []string { return slices.Clone(p.vars.names) }
 
 // Bind evaluates what depends on the machine and the run, and decodes every task anew: tasks, then handlers. It may be
 // called again, also at the same time, and shares nothing between its answers. Its error is Errors.

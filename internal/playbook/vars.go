@@ -77,6 +77,12 @@ func (l *loader) variables(files []*loaded) *vars {
 		}
 		l.varsFile(v, f)
 	}
+	for _, g := range l.opt.Given {
+		if g.node != nil {
+			l.errs.files = append(l.errs.files, g.node.at.File)
+			l.values(v, g.node, g.Shared)
+		}
+	}
 	for _, set := range l.opt.Sets {
 		l.set(v, set)
 	}
@@ -164,8 +170,14 @@ func (l *loader) take(one *variable, value any) {
 }
 
 func (l *loader) varsFile(v *vars, f File) {
-	n := parse(f, l.errs)
-	if n == nil {
+	if n := parse(f, l.errs); n != nil {
+		l.values(v, n, false)
+	}
+}
+
+// values gives variables what a map says. A shared one may have names that this playbook does not declare.
+func (l *loader) values(v *vars, n *node, shared bool) {
+	if n.kind == null && shared {
 		return
 	}
 	if n.kind != mapping {
@@ -175,6 +187,7 @@ func (l *loader) varsFile(v *vars, f File) {
 	for _, p := range n.pairs {
 		one := v.all[p.key]
 		switch {
+		case one == nil && shared:
 		case one == nil:
 			l.errs.at(p.at, "the playbook declares no variable %s%s", quote(p.key), didYouMean(p.key, v.names))
 		case p.value.kind == null:

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -27,7 +28,8 @@ import (
 type Site struct {
 	Host      string         `yaml:"host" default:"auto" doc:"auto, powershell, pwsh, the path of a PowerShell, or rehearsal[:MACHINE]"`
 	Reboot    string         `yaml:"reboot" default:"never" enum:"never|ask|window" doc:"what becomes of a change that wants the machine restarted: it is recorded, a person is told, or the service restarts it while the window is open"`
-	Vars      map[string]any `yaml:"vars" doc:"variables of the playbooks; they win over vars_files"`
+	Vars      playbook.Given `yaml:"vars" doc:"variables of the playbooks; they win over vars_files"`
+	Secrets   playbook.Given `yaml:"secrets" doc:"variables that are references to secrets: env:NAME, file:PATH, wincred:TARGET, dpapi:PATH; what is none is refused"`
 	VarsFiles []string       `yaml:"vars_files" doc:"YAML files of variables, relative to this one; later ones win"`
 	Schedules []Schedule     `yaml:"schedules" need:"true" doc:"what runs when"`
 	Notify    []Target       `yaml:"notify" doc:"who is told"`
@@ -40,6 +42,7 @@ type Site struct {
 	SHA256 string
 	Path   string
 	Files  []playbook.File // the vars_files
+	given  []playbook.Given
 }
 
 // A Schedule is one playbook at its times.
@@ -47,7 +50,7 @@ type Schedule struct {
 	Name     string         `yaml:"name" need:"true" doc:"small letters, digits and hyphens; its past in the journal goes by it"`
 	Playbook string         `yaml:"playbook" need:"true" doc:"a path relative to this file, or a shipped playbook's name"`
 	Command  string         `yaml:"command" need:"true" enum:"apply|verify" doc:"what is asked of it"`
-	Vars     map[string]any `yaml:"vars" doc:"variables of this schedule alone; they win over all others"`
+	Vars     playbook.Given `yaml:"vars" doc:"variables of this schedule alone; they win over all others"`
 	Tags     []string       `yaml:"tags" doc:"only tasks with one of these tags"`
 	SkipTags []string       `yaml:"skip_tags" doc:"no task with one of these tags"`
 
@@ -106,9 +109,9 @@ type Options struct {
 	Now time.Time
 	// Open reads a file of variables.
 	Open func(path string) (playbook.File, error)
-	// Check says what is wrong with a schedule's playbook: playbook.Errors with their own places, or another error. It is
-	// asked once everything else is well; nil is not.
-	Check func(*Site, Schedule) error
+	// Check says which variables a schedule's playbook declares, or what is wrong with it: playbook.Errors with their own
+	// places, or another error. It is asked once everything else is well; nil is not.
+	Check func(*Site, Schedule) (declares []string, err error)
 }
 
 var scheduleName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
@@ -118,11 +121,15 @@ func Load(f playbook.File, o Options) (*Site, error) {
 	s := &Site{Path: f.Name}
 	sum := sha256.New()
 	sum.Write(f.Data)
+	c := checker{site: s, o: o}
 	err := playbook.Decode(f, s, func() []playbook.Problem {
-		c := checker{site: s, o: o}
 		c.all()
 		return c.problems
 	})
+	var ours playbook.Errors
+	if err == nil || errors.As(err, &ours) {
+		err = once(append(ours, c.theirs...))
+	}
 	if err == nil && o.Check != nil {
 		err = s.playbooks(f, o)
 	}
@@ -139,9 +146,14 @@ func Load(f playbook.File, o Options) (*Site, error) {
 // playbooks adds what is wrong with those that the schedules name. The file is read again for the places alone.
 func (s *Site) playbooks(f playbook.File, o Options) error {
 	var theirs playbook.Errors
+	declared, unread := map[string]bool{}, false
 	err := playbook.Decode(f, &Site{}, func() (all []playbook.Problem) {
 		for i, one := range s.Schedules {
-			err := o.Check(s, one)
+			names, err := o.Check(s, one)
+			for _, name := range names {
+				declared[name] = true
+			}
+			unread = unread || err != nil
 			var errs playbook.Errors
 			switch {
 			case err == nil:
@@ -157,10 +169,43 @@ func (s *Site) playbooks(f playbook.File, o Options) error {
 	if err != nil && !errors.As(err, &ours) {
 		return err
 	}
-	if all := append(ours, theirs...); len(all) > 0 {
-		return slices.CompactFunc(all, func(a, b *playbook.Error) bool { return *a == *b })
+	all := append(ours, theirs...)
+	if !unread {
+		all = append(all, s.unknown(slices.Sorted(maps.Keys(declared)))...)
 	}
-	return nil
+	return once(all)
+}
+
+// unknown are the variables that no playbook declares: misspelt, as a rule.
+func (s *Site) unknown(declared []string) (all playbook.Errors) {
+	for _, g := range append(slices.Clone(s.given), s.Vars, s.Secrets) {
+		for _, name := range g.Names() {
+			if _, known := slices.BinarySearch(declared, name); !known {
+				all = append(all, g.Unknown(name, declared))
+			}
+		}
+	}
+	return all
+}
+
+// once tells each thing once: several schedules may run one playbook, and all share the site's variables.
+func once(all playbook.Errors) error {
+	seen := map[playbook.Error]bool{}
+	all = slices.DeleteFunc(all, func(e *playbook.Error) bool {
+		twice := seen[*e]
+		seen[*e] = true
+		return twice
+	})
+	if len(all) == 0 {
+		return nil
+	}
+	return all
+}
+
+// Given are a schedule's variables: those of the site's files first, then the site's own, then the schedule's; later ones
+// win.
+func (s *Site) Given(one Schedule) []playbook.Given {
+	return append(slices.Clone(s.given), s.Vars, s.Secrets, one.Vars)
 }
 
 // Beside is a path as this site means it: relative to its own file.
@@ -183,10 +228,29 @@ func (s *Site) Targets(one Schedule) []string {
 	return all
 }
 
+// References are the secrets that the configuration names, by their field: whoever starts with it can look early whether
+// they can be read. Those of the playbooks are under "secrets.", the others are of targets.
+func (s *Site) References() map[string]action.Secret {
+	all := map[string]action.Secret{}
+	for _, name := range s.Secrets.Names() {
+		text, _ := s.Secrets.Text(name)
+		all["secrets."+name] = action.Secret(text)
+	}
+	for i, t := range s.Notify {
+		for field, ref := range map[string]action.Secret{"url_secret": t.URLSecret, "authorization": t.Authorization, "password": t.Password} {
+			if ref != "" {
+				all[fmt.Sprintf("notify[%d].%s", i, field)] = ref
+			}
+		}
+	}
+	return all
+}
+
 type checker struct {
 	site     *Site
 	o        Options
 	problems []playbook.Problem
+	theirs   playbook.Errors // of the vars_files
 }
 
 func (c *checker) add(field, format string, args ...any) {
@@ -228,6 +292,29 @@ func (c *checker) all() {
 		c.add("retention.runs", "from 0, which keeps all")
 	}
 	c.varsFiles()
+	c.variables()
+}
+
+// variables are read once more with each playbook, which knows of what type they are.
+func (c *checker) variables() {
+	s := c.site
+	s.Vars.Shared, s.Secrets.Shared = true, true
+	for name, g := range map[string]playbook.Given{"vars": s.Vars, "secrets": s.Secrets} {
+		if !g.Map() {
+			c.add(name, "want a map of names and values")
+		}
+	}
+	own := s.Vars.Names()
+	for _, name := range s.Secrets.Names() {
+		text, ok := s.Secrets.Text(name)
+		var ref action.Secret
+		if err := ref.UnmarshalText([]byte(text)); !ok || err != nil {
+			c.add("secrets."+name, "not a reference to a secret: write env:NAME, file:PATH, wincred:TARGET or dpapi:PATH, and never the secret itself")
+		}
+		if slices.Contains(own, name) {
+			c.add("secrets."+name, "stands under vars as well")
+		}
+	}
 }
 
 func (c *checker) varsFiles() {
@@ -240,7 +327,14 @@ func (c *checker) varsFiles() {
 			c.add(fmt.Sprintf("vars_files[%d]", i), "%v", err)
 			continue
 		}
-		c.site.Files = append(c.site.Files, f)
+		g, err := playbook.ReadGiven(f)
+		var errs playbook.Errors
+		switch {
+		case errors.As(err, &errs):
+			c.theirs = append(c.theirs, errs...)
+		default:
+			c.site.Files, c.site.given = append(c.site.Files, f), append(c.site.given, g)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 const good = `host: rehearsal
 reboot: window
 vars: {organization: contoso.onmicrosoft.com}
+secrets: {token: "env:TOKEN"}
 vars_files: [more.yaml]
 schedules:
   - name: nightly
@@ -82,26 +83,30 @@ func TestEverythingThatIsWrongHasItsPlace(t *testing.T) {
 	cases := map[string]struct{ old, new, want string }{
 		"an unknown field":                   {"reboot: window", "rebot: window", `f.yaml:2:1: unknown field "rebot", did you mean "reboot"?`},
 		"a word of no list":                  {"reboot: window", "reboot: always", `f.yaml:2:9: reboot: "always" is none of never, ask, window`},
-		"no schedules":                       {good[strings.Index(good, "schedules:"):], "schedules: []\n", "f.yaml:5:12: schedules must not be empty"},
-		"a name that is none":                {"name: nightly", "name: Nightly Run", `f.yaml:6:11: schedules[0].name: "Nightly Run" is no name`},
-		"a wrong cron":                       {"30 3 * * mon-fri", "30 25 * * *", `f.yaml:9:11: schedules[0].cron: "30 25 * * *": hour:`},
-		"a cron that never comes":            {"30 3 * * mon-fri", "0 0 30 2 *", "f.yaml:9:11: schedules[0].cron:"},
-		"a zone that nobody knows":           {"Europe/London", "Europe/Lodnon", "f.yaml:10:11: schedules[0].zone:"},
-		"a window that never opens":          {`opens: "22:00", closes: "05:00"`, `opens: "22:00", closes: "22:00"`, "f.yaml:11:14: schedules[0].window[0]: opens and closes at 22:00"},
-		"a time of day that is none":         {`opens: "22:00"`, `opens: "25:00"`, "f.yaml:11:22: schedules[0].window[0].opens:"},
-		"a freeze without an end":            {`, to: "2027-01-04"`, "", "f.yaml:12:14: schedules[0].freeze[0].to: missing"},
-		"made up for without an end":         {"policy: once", "policy: all", "f.yaml:14:13: schedules[0].missed.max: the policy all wants"},
-		"retries without an end":             {"attempts: 3", "attempts: 1000", "f.yaml:15:23: schedules[0].retry.attempts: 1000 is not between"},
-		"two times":                          {"    splay: 20m\n", "    every: 1h\n", "f.yaml:6:5: schedules[0].when: give exactly one of at, every and cron; there are 2"},
-		"a number that YAML ate":             {"splay: 20m", "splay: 20", "f.yaml:13:12: splay: 20 has no unit"},
-		"a target that is not there":         {"notify: [team]", "notify: [taem]", `f.yaml:17:14: schedules[0].notify[0]: no target is called "taem"`},
-		"an address with a secret in it":     {`url_secret: "env:TEAMS"`, `url: "https://x.test/?sig=hunter2"`, "f.yaml:19:36: notify[0].url: a password or a query in an address is a secret"},
-		"a secret where a reference belongs": {`"env:TEAMS"`, "hunter2", "f.yaml:19:43: url_secret:"},
-		"mail without a server":              {"{name: log, kind: eventlog}", "{name: log, kind: mail, from: a@b.c, to: [a@b.c]}", "f.yaml:20:5: notify[1]: mail wants server"},
-		"a field of another kind":            {"{name: log, kind: eventlog}", "{name: log, kind: eventlog, from: a@b.c}", "f.yaml:20:39: notify[1].from: belongs to mail, and this is eventlog"},
+		"no schedules":                       {good[strings.Index(good, "schedules:"):], "schedules: []\n", "f.yaml:6:12: schedules must not be empty"},
+		"a name that is none":                {"name: nightly", "name: Nightly Run", `f.yaml:7:11: schedules[0].name: "Nightly Run" is no name`},
+		"a wrong cron":                       {"30 3 * * mon-fri", "30 25 * * *", `f.yaml:10:11: schedules[0].cron: "30 25 * * *": hour:`},
+		"a cron that never comes":            {"30 3 * * mon-fri", "0 0 30 2 *", "f.yaml:10:11: schedules[0].cron:"},
+		"a zone that nobody knows":           {"Europe/London", "Europe/Lodnon", "f.yaml:11:11: schedules[0].zone:"},
+		"a window that never opens":          {`opens: "22:00", closes: "05:00"`, `opens: "22:00", closes: "22:00"`, "f.yaml:12:14: schedules[0].window[0]: opens and closes at 22:00"},
+		"a time of day that is none":         {`opens: "22:00"`, `opens: "25:00"`, "f.yaml:12:22: schedules[0].window[0].opens:"},
+		"a freeze without an end":            {`, to: "2027-01-04"`, "", "f.yaml:13:14: schedules[0].freeze[0].to: missing"},
+		"made up for without an end":         {"policy: once", "policy: all", "f.yaml:15:13: schedules[0].missed.max: the policy all wants"},
+		"retries without an end":             {"attempts: 3", "attempts: 1000", "f.yaml:16:23: schedules[0].retry.attempts: 1000 is not between"},
+		"two times":                          {"    splay: 20m\n", "    every: 1h\n", "f.yaml:7:5: schedules[0].when: give exactly one of at, every and cron; there are 2"},
+		"a number that YAML ate":             {"splay: 20m", "splay: 20", "f.yaml:14:12: splay: 20 has no unit"},
+		"a target that is not there":         {"notify: [team]", "notify: [taem]", `f.yaml:18:14: schedules[0].notify[0]: no target is called "taem"`},
+		"a secret that is none":              {`token: "env:TOKEN"`, "token: hunter2", "f.yaml:4:18: secrets.token: not a reference to a secret"},
+		"a secret that is a number":          {`token: "env:TOKEN"`, "token: 1", "f.yaml:4:18: secrets.token: not a reference to a secret"},
+		"a secret that is a variable too":    {"token:", "organization:", "f.yaml:4:25: secrets.organization: stands under vars as well"},
+		"variables that are a list":          {"vars: {organization: contoso.onmicrosoft.com}", "vars: [organization]", "f.yaml:3:7: vars: want a map"},
+		"an address with a secret in it":     {`url_secret: "env:TEAMS"`, `url: "https://x.test/?sig=hunter2"`, "f.yaml:20:36: notify[0].url: a password or a query in an address is a secret"},
+		"a secret where a reference belongs": {`"env:TEAMS"`, "hunter2", "f.yaml:20:43: url_secret:"},
+		"mail without a server":              {"{name: log, kind: eventlog}", "{name: log, kind: mail, from: a@b.c, to: [a@b.c]}", "f.yaml:21:5: notify[1]: mail wants server"},
+		"a field of another kind":            {"{name: log, kind: eventlog}", "{name: log, kind: eventlog, from: a@b.c}", "f.yaml:21:39: notify[1].from: belongs to mail, and this is eventlog"},
 		"a password in the open":             {"{name: log, kind: eventlog}", `{name: log, kind: mail, server: "a:25", from: a@b.c, to: [a@b.c], user: u, password: "env:P", security: none}`, "notify[1].security: a password is not sent without encryption"},
-		"a file of variables that is away":   {"more.yaml", "less.yaml", "f.yaml:4:14: vars_files[0]: less.yaml: no such file"},
-		"two of one name":                    {"{name: log, kind: eventlog}", "{name: team, kind: eventlog}", `f.yaml:20:12: notify[1].name: "team" is the name of notify[0] as well`},
+		"a file of variables that is away":   {"more.yaml", "less.yaml", "f.yaml:5:14: vars_files[0]: less.yaml: no such file"},
+		"two of one name":                    {"{name: log, kind: eventlog}", "{name: team, kind: eventlog}", `f.yaml:21:12: notify[1].name: "team" is the name of notify[0] as well`},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -123,7 +128,7 @@ func TestEverythingThatIsWrongHasItsPlace(t *testing.T) {
 func TestAWindowThatNoFreezeLeavesOpen(t *testing.T) {
 	text := strings.Replace(good, `to: "2027-01-04"`, `to: "2029-01-04"`, 1)
 	_, err := Load(playbook.File{Name: "f.yaml", Data: []byte(text)}, Options{Machine: "CE01", Open: files, Now: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)})
-	if err == nil || !strings.Contains(err.Error(), "f.yaml:11:13: schedules[0].window: none opens within a year") {
+	if err == nil || !strings.Contains(err.Error(), "f.yaml:12:13: schedules[0].window: none opens within a year") {
 		t.Errorf("got %v, want the place of the window", err)
 	}
 }
@@ -134,15 +139,38 @@ func TestPlaybooksAreLookedAt(t *testing.T) {
 		err  error
 		want string
 	}{
-		"one that is not there": {errors.New("p.yaml: no such file"), "f.yaml:7:15: schedules[0].playbook: p.yaml: no such file"},
+		"one that is not there": {errors.New("p.yaml: no such file"), "f.yaml:8:15: schedules[0].playbook: p.yaml: no such file"},
 		"one that is wrong":     {playbook.Errors{theirs}, "p.yaml:3:1: unknown field"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Load(playbook.File{Name: "f.yaml", Data: []byte(good)}, Options{Open: files, Check: func(*Site, Schedule) error { return c.err }})
+			_, err := Load(playbook.File{Name: "f.yaml", Data: []byte(good)}, Options{Open: files, Check: func(*Site, Schedule) ([]string, error) { return nil, c.err }})
 			if err == nil || err.Error() != c.want {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
 		})
+	}
+}
+
+// Variables are the site's, of all schedules: one that no playbook declares is misspelt.
+func TestVariablesThatNobodyDeclares(t *testing.T) {
+	two := strings.Replace(good, "schedules:\n", "schedules:\n  - {name: other, playbook: other, command: verify, every: 1h}\n", 1)
+	load := func(declares map[string][]string) string {
+		_, err := Load(playbook.File{Name: "f.yaml", Data: []byte(two)}, Options{Open: files, Check: func(_ *Site, one Schedule) ([]string, error) {
+			return declares[one.Playbook], nil
+		}})
+		if err == nil {
+			return ""
+		}
+		return err.Error()
+	}
+	if got := load(map[string][]string{"verify-exo-v3": {"organization", "token"}, "other": {"app_id"}}); got != "" {
+		t.Errorf("got %q, want all of them to be somebody's", got)
+	}
+	want := "/more.yaml:1:1: no playbook of a schedule declares the variable \"app_id\"\n" +
+		"f.yaml:3:8: no playbook of a schedule declares the variable \"organization\", did you mean \"organisation\"?\n" +
+		"f.yaml:4:11: no playbook of a schedule declares the variable \"token\""
+	if got := load(map[string][]string{"verify-exo-v3": {"organisation"}}); "/"+got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 
