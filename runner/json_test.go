@@ -49,6 +49,7 @@ func TestJSONKeepsItsPromise(t *testing.T) {
 		"unreachable":               {"apply", "--fault", "host-dies:Install-ExrModule"},
 		"handlers, and no check":    {"apply", own},
 		"a plan lists handlers":     {"plan", own},
+		"a restart is wanted":       {"apply", "--fault", "files-in-use:Install-ExrModule"},
 		"warnings of another's run": {"verify", "--host", "rehearsal:ce-migrated", "--var", `ce_account=CONTOSO\other`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -96,6 +97,8 @@ func promised(t *testing.T, line string) report.Event {
 	case report.TaskFinished:
 		wants(t, line, task && e.Outcome != "" && e.Summary != "" && e.Seconds >= 0, "the task, outcome, summary")
 		finished(t, line, e)
+	case report.RebootPending:
+		wants(t, line, task, "the task")
 	case report.RunFinished:
 		wants(t, line, len(e.Counts) > 0 && e.Status != nil, "counts, status")
 	default:

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"exorunner/internal/engine"
 	"exorunner/internal/journal"
 )
 
@@ -61,7 +62,7 @@ func machineState(t *testing.T, state string) string {
 // points are those of a run, each with the times it is to be met.
 var points = []string{
 	"run_begin.before", "run_begin.after", "task_start.before:1", "task_start.before:5", "task_start.after:2", "task_start.after:6", "task_start.told:7",
-	"installed.before", "installed.after:2", "invoke.before:1", "invoke.before:3", "invoke.after:1", "invoke.after:2", "invoke.after:3", "invoke.after:4", "invoke.after:5",
+	"reboot_pending.before", "reboot_pending.after", "installed.before", "installed.after:2", "invoke.before:1", "invoke.before:3", "invoke.after:1", "invoke.after:2", "invoke.after:3", "invoke.after:4", "invoke.after:5",
 	"attempt.before", "attempt.after", "evidence.before:1", "evidence.before:2", "evidence.after:1", "task_finish.before:3", "task_finish.before:6",
 	"task_finish.after:4", "task_finish.after:10", "task_finish.told:1", "task_finish.told:8", "run_end.before", "run_end.after",
 }
@@ -142,6 +143,32 @@ func recordOfKilled(t *testing.T, state, point string) {
 	}
 	if c, err := r.VerifyChain(t.Context()); err != nil || len(c.Breaks) > 0 {
 		t.Errorf("evidence: %+v, %v", c, err)
+	}
+}
+
+// Files that were in use want a restart. The run that changed them was killed before it could say so: the next one does,
+// although it finds everything in place.
+func TestARestartIsNotForgottenOverAKill(t *testing.T) {
+	exe := program(t)
+	for _, points := range [][]string{{"invoke.after:4"}, {"run_end.before"}, {"invoke.after:4", "run_begin.after", "task_start.told:2"}} {
+		t.Run(strings.Join(points, " "), func(t *testing.T) {
+			t.Parallel()
+			state := t.TempDir()
+			args := []string{"apply", "--host", "rehearsal", "--state", state}
+			for _, point := range points {
+				out, err := command(t, exe, failpointEnv+"="+point, append(args, "--fault", "files-in-use:Install-ExrModule")...).CombinedOutput()
+				if dead, ok := err.(*exec.ExitError); !ok || dead.Exited() {
+					t.Fatalf("got %v, want it to be killed\n%s", err, out)
+				}
+			}
+			out, err := command(t, exe, "", args...).CombinedOutput()
+			if dead, ok := err.(*exec.ExitError); !ok || dead.ExitCode() != engine.StatusReboot() || !strings.Contains(string(out), "in use by Install-ExrModule.dll is replaced") {
+				t.Errorf("the run after it: %v, want status %d and why\n%s", err, engine.StatusReboot(), out)
+			}
+			if out, err := command(t, exe, "", args...).CombinedOutput(); err != nil {
+				t.Errorf("one more run: %v, want nothing left to say\n%s", err, out)
+			}
+		})
 	}
 }
 

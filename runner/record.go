@@ -163,6 +163,11 @@ func (r *recorder) Record(e report.Event) error {
 		err = r.taskFinished(e, line)
 	case report.RunFinished:
 		err = r.runFinished(e, line)
+	case report.RebootPending:
+		r.points.hit("reboot_pending.before")
+		if err = r.j.Append(r.run.ID, line); err == nil {
+			r.points.hit("reboot_pending.after")
+		}
 	default:
 		err = r.j.Append(r.run.ID, line)
 	}

@@ -182,6 +182,12 @@ func (a *app) tasks(ctx context.Context, o *runOptions, t *target, book *playboo
 		Tasks: o.engineTasks(tasks), Handlers: o.engineHandlers(handlers), Warnings: warnings,
 	}
 	e := &engine.Engine{Reporter: out, Sleep: t.sleep}
+	if rec != nil && o.command == engine.Apply {
+		if job.Reboot, err = rec.reboot(ctx, t.Host); err != nil {
+			rec.refused(err, engine.StatusFailed)
+			return fail(engine.StatusFailed, fmt.Errorf("nothing was touched: %w", err))
+		}
+	}
 	if rec != nil {
 		rec.knows(tasks, handlers)
 		e.Recorder, job.Host = rec, rec.points.watched(t.Host)
@@ -379,7 +385,7 @@ func (o *output) said(s host.Said) {
 		Kind: report.Message, Time: time.Now().UTC(), Run: o.last.Run, Rehearsal: o.last.Rehearsal, Command: o.last.Command,
 		Playbook: o.last.Playbook, Host: o.last.Host, Message: &report.Saying{Kind: s.Kind, Text: s.Text},
 	}
-	if o.last.Kind == report.TaskStarted || o.last.Kind == report.Attempt {
+	if o.last.Kind == report.TaskStarted || o.last.Kind == report.Attempt || o.last.Kind == report.RebootPending {
 		e.Task, e.Action, e.Index, e.Of = o.last.Task, o.last.Action, o.last.Index, o.last.Of
 	}
 	if o.rec != nil {

@@ -18,6 +18,7 @@ type Outcome struct {
 	Certificate []string  // warnings that a certificate ends soon
 	NotBefore   time.Time // no retry before it: sign-ins are paused
 	Restart     bool      // the machine wants a restart before the change is in force
+	RestartFor  string    // why, as far as it says so
 }
 
 // A Verdict is how a run ended.
@@ -49,7 +50,7 @@ func (j *Judge) See(e report.Event) {
 		j.task(e)
 	case report.RunFinished:
 		j.ended = true
-		j.out.Restart = e.Reboot
+		j.out.Restart, j.out.RestartFor = e.Reboot, oneLine(strings.Join(e.RebootFor, ", "))
 		if e.Error != nil {
 			j.worse(Failed, e.Error.Class, e.Error.Message, e.Error.Remedy)
 		}

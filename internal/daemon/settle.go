@@ -192,6 +192,9 @@ func (d *Daemon) restart(runs context.Context, p Plan, key journal.Key, out Outc
 	case d.Restart == nil:
 		why = "this machine cannot be asked"
 	}
+	if out.RestartFor != "" {
+		out.Summary += "; wanted because " + out.RestartFor
+	}
 	if why != "" {
 		if p.Restart != RestartNever && p.Restart != "" {
 			d.tellOf(p, key, notify.Restart, "needs a restart of the machine", Outcome{Run: out.Run, Summary: out.Summary + "; not restarted: " + why,
@@ -205,6 +208,9 @@ func (d *Daemon) restart(runs context.Context, p Plan, key journal.Key, out Outc
 		return
 	}
 	reason := fmt.Sprintf("%s %d of at most %d", reasonRestart, recent+1, maxRestarts)
+	if out.RestartFor != "" {
+		reason += ": " + out.RestartFor
+	}
 	d.until.Store(now.Add(restartGrace).Unix())
 	if !d.finish(key, journal.SlotFailed, reason, &journal.Again{NotBefore: now, Reason: reason}) {
 		d.until.Store(0)

@@ -155,7 +155,7 @@ func (r *run) once(ctx context.Context, t Task, h host.Host) result {
 	case r.j.Command == Verify:
 		res.outcome = report.Drift
 	default:
-		return r.apply(ctx, a, h, f)
+		return r.apply(ctx, t, a, h, f)
 	}
 	return res
 }
@@ -171,7 +171,11 @@ func (r *run) unsettled(f action.Finding) string {
 }
 
 // apply does it and checks again: an Apply that lies is caught.
-func (r *run) apply(ctx context.Context, a action.Action, h host.Host, f action.Finding) result {
+func (r *run) apply(ctx context.Context, t Task, a action.Action, h host.Host, f action.Finding) result {
+	r.reboot.touch(ctx, r, t)
+	if r.sum.Broken != nil { // what is not on record must not happen
+		return result{outcome: report.Skipped, summary: r.stop}
+	}
 	r.sum.Touched = true
 	done, err := a.Apply(ctx, h)
 	if e := host.As(err); e != nil && e.Class == host.Fine {

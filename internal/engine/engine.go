@@ -63,6 +63,8 @@ type Job struct {
 	Prove bool
 	// Warnings go to every outcome: the run is by another account than the one the playbook is for.
 	Warnings []string
+	// Reboot knows what the machine wants a restart for; nil where there is nobody to ask.
+	Reboot *Reboot
 }
 
 // A Recorder keeps events. An error of it ends the run before the machine is touched again: what is not on record
@@ -88,7 +90,8 @@ type Summary struct {
 	Interrupted bool // the context ended
 	Touched     bool // an Apply was called
 	Reboot      bool
-	Broken      error // the record could not be kept
+	RebootFor   []string // why, as far as the machine says it
+	Broken      error    // the record could not be kept
 }
 
 // Run does the job. It returns when every task has an outcome; ending ctx ends the task under way and skips the rest.
@@ -97,14 +100,20 @@ func (e *Engine) Run(ctx context.Context, j Job) Summary {
 	r.sum.Counts = map[report.Outcome]int{}
 	started := r.now()
 	r.emit(report.Event{Kind: report.RunStarted, Of: r.of, Warnings: j.Warnings})
+	r.reboot.goOn(r)
 	for i, t := range j.Tasks {
 		r.index = i + 1
 		r.take(ctx, t)
 	}
 	r.handlers(ctx)
+	unknown := r.reboot.end(ctx, r)
 	r.sum.Interrupted = ctx.Err() != nil
 	r.sum.Reached = r.reached()
-	end := report.Event{Kind: report.RunFinished, Counts: map[string]int{}, Seconds: r.now().Sub(started).Seconds(), Reboot: r.sum.Reboot}
+	end := report.Event{Kind: report.RunFinished, Counts: map[string]int{}, Seconds: r.now().Sub(started).Seconds(),
+		Reboot: r.sum.Reboot, RebootFor: r.sum.RebootFor, RebootUnknown: unknown != nil}
+	if unknown != nil && !r.sum.Interrupted {
+		end.Warnings = []string{fmt.Sprintf("whether the machine wants a restart is not known: %v", unknown)}
+	}
 	for o, n := range r.sum.Counts {
 		end.Counts[string(o)] = n
 	}
@@ -128,6 +137,7 @@ type run struct {
 	notified map[string]string // handler -> the task that asked for it
 	ahead    bool              // a plan has change or later so far
 	changing map[string]bool   // what a plan would change so far
+	reboot   rebootWatch
 }
 
 func (r *run) now() time.Time {

@@ -365,3 +365,59 @@ func TestARestartIsNotForgottenOverAttempts(t *testing.T) {
 		})
 	}
 }
+
+// What the machine wants a restart for since the first change is the run's; what stood there before is not.
+func TestARestartThatTheMachineWants(t *testing.T) {
+	away := errors.New("away")
+	cases := map[string]struct {
+		job     Job
+		before  *[]string
+		wanted  bool
+		answers [][]string
+		err     error
+		want    []string // nil: no restart
+		unknown bool
+		asked   int
+	}{
+		"something came up":              {job: Job{Tasks: []Task{{Name: "a", Do: &thing{}}}}, answers: [][]string{{"old"}, {"old", "new"}}, want: []string{"new"}, asked: 2},
+		"nothing came up":                {job: Job{Tasks: []Task{{Name: "a", Do: &thing{}}, {Name: "b", Do: &thing{}}}}, answers: [][]string{{"old"}, {"old"}}, asked: 2},
+		"nothing is changed":             {job: Job{Tasks: []Task{{Name: "a", Do: &thing{there: true}}}}},
+		"a plan":                         {job: Job{Command: Plan, Tasks: []Task{{Name: "a", Do: &thing{}}}}},
+		"an earlier run changed it":      {job: Job{Tasks: []Task{{Name: "a", Do: &thing{there: true}}}}, before: &[]string{"old"}, answers: [][]string{{"old", "new"}}, want: []string{"new"}, asked: 1},
+		"an earlier run's installer":     {job: Job{Tasks: []Task{{Name: "a", Do: &thing{there: true}}}}, wanted: true},
+		"an earlier run, and a verify":   {job: Job{Command: Verify, Tasks: []Task{{Name: "a", Do: &thing{there: true}}}}, before: &[]string{}},
+		"a failed task may want one too": {job: Job{Tasks: []Task{{Name: "a", Do: &thing{lies: true}}}}, answers: [][]string{nil, {"new"}}, want: []string{"new"}, asked: 2},
+		"it cannot be asked":             {job: Job{Tasks: []Task{{Name: "a", Do: &thing{}}}}, err: away, unknown: true, asked: 1},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			asked := 0
+			c.job.Reboot = &Reboot{Before: c.before, Wanted: c.wanted, Ask: func(context.Context) ([]string, error) {
+				asked++
+				if c.err != nil {
+					return nil, c.err
+				}
+				return c.answers[asked-1], nil
+			}}
+			if c.job.Command == "" {
+				c.job.Command = Apply
+			}
+			out, sum := do(t, t.Context(), c.job)
+			end := out.events[len(out.events)-1]
+			if asked != c.asked || sum.Reboot != (c.want != nil || c.wanted) || strings.Join(end.RebootFor, " ") != strings.Join(c.want, " ") || end.RebootUnknown != c.unknown || c.unknown != (len(end.Warnings) > 0) {
+				t.Errorf("asked %d times, restart %v for %q, unknown %v %q; want %d times, for %q, unknown %v", asked, sum.Reboot, end.RebootFor, end.RebootUnknown, end.Warnings, c.asked, c.want, c.unknown)
+			}
+		})
+	}
+}
+
+// What stood there before is on record before anything is changed, or nothing is.
+func TestWhatWasPendingBeforeIsOnRecord(t *testing.T) {
+	a := &thing{}
+	e := &Engine{Reporter: &tape{}, Recorder: &breaking{2}} // the run, the task, and then this
+	sum := e.Run(t.Context(), Job{Command: Apply, Host: nowhere{}, Tasks: []Task{{Name: "a", Do: a}},
+		Reboot: &Reboot{Ask: func(context.Context) ([]string, error) { return nil, nil }}})
+	if sum.Broken == nil || strings.Join(a.calls, " ") != "check" {
+		t.Errorf("broken %v, calls %v; want only a check", sum.Broken, a.calls)
+	}
+}

@@ -50,6 +50,7 @@ var samples = map[string][]host.Call{
 	"SetEnvironmentVariable": {SetEnvironmentVariable("X", "")},
 	"InvokeScript":           {InvokeScript("1", map[string]any{"a": 1}), InvokeScript("1", nil)},
 	"TestScript":             {TestScript("1", map[string]any{"a": 1}), TestScript("1", nil)},
+	"GetPendingReboot":       {GetPendingReboot()},
 	"RestartComputer":        {RestartComputer("an installer asked for it", time.Minute), RestartComputer("x", 0)},
 	"StartInstaller":         {StartInstaller("a.exe", "/q"), StartInstaller("a.exe", "")},
 	"FindCandidate":          {FindCandidate([]string{"ce"}, []string{`SOFTWARE\Fiberlink`}), FindCandidate([]string{"ce"}, nil)},

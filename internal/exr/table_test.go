@@ -33,6 +33,7 @@ var tables = map[string]struct {
 	"Variable":        {[]string{"Get-ExrEnvironmentVariable"}, Variable{}},
 	"ScriptResult":    {[]string{"Invoke-ExrScriptText"}, ScriptResult{}},
 	"InstallerResult": {[]string{"Start-ExrInstaller"}, InstallerResult{}},
+	"PendingReboot":   {[]string{"Get-ExrPendingReboot"}, PendingReboot{}},
 	"Candidates":      {[]string{"Find-ExrCandidate", "Find-ExrProgram", "Find-ExrRegistryValue", "Get-ExrFileVersion"}, Candidates{}},
 }
 

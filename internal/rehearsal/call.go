@@ -43,6 +43,7 @@ func init() {
 		"Test-ExrScript":                 testScript,
 		"Invoke-ExrScript":               invokeScript,
 		"Start-ExrInstaller":             startInstaller,
+		"Get-ExrPendingReboot":           getPendingReboot,
 		"Restart-ExrComputer":            restartComputer,
 	}
 }
@@ -69,6 +70,9 @@ func (c *call) answer(f func(*call) ([]any, error)) ([]json.RawMessage, error) {
 	}
 	if row := c.row(late); row != nil {
 		return nil, row.err
+	}
+	if !host.Reads(c.name) && c.fault("files-in-use") {
+		c.inUse(`C:\Program Files\in use by ` + c.name + ".dll")
 	}
 	values := make([]json.RawMessage, 0, len(out))
 	for _, v := range out {

@@ -145,6 +145,19 @@ var faultTests = map[string]func(*testing.T){
 			}
 		}
 	},
+	"files-in-use": func(t *testing.T) {
+		h := ready(t, "files-in-use:Install-ExrModule:1")
+		do[exr.Installed](t, h, installExO("3.1.0"))
+		if p := ask[exr.PendingReboot](t, h, exr.GetPendingReboot()); len(p.Reasons()) != 1 {
+			t.Errorf("got %+v, want one file that a restart brings into force", p)
+		}
+		if err := h.Invoke(t.Context(), exr.RestartComputer("a test", 0), nil); err != nil {
+			t.Fatal(err)
+		}
+		if p := ask[exr.PendingReboot](t, h, exr.GetPendingReboot()); len(p.Files) != 0 {
+			t.Errorf("got %+v after the restart, want nothing", p)
+		}
+	},
 	"hang": func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			h := ready(t, "hang:Install-ExrModule:1")

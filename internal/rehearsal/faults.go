@@ -29,6 +29,7 @@ var faults = []Fault{
 	{Name: "download-wrong-hash", About: "the server has another file than was reviewed"},
 	{Name: "eop-session", About: "the connection is one to Security & Compliance"},
 	{Name: "error", Arg: "ROW[:FUNC]", About: "the error of that row of the catalogue, from the function where it belongs or from FUNC"},
+	{Name: "files-in-use", Arg: "FUNC", About: "the function does its work, and a file of it is in force only after a restart of Windows"},
 	{Name: "gallery-away", About: "no repository gives packages"},
 	{Name: "hang", Arg: "FUNC", About: "the function does not answer until its time is up", Rows: []string{"C32"}},
 	{Name: "hash-mismatch", About: "the package file is another one than was announced"},

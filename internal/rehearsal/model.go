@@ -32,6 +32,7 @@ type model struct {
 	Certificates []certificate     `json:"certificates"`
 	Tenant       tenant            `json:"tenant"`
 	LastProcess  int               `json:"lastProcess"` // id of the newest one
+	Pending      exr.PendingReboot `json:"pending"`     // what a restart is wanted for
 	Arrivals     []arrival         `json:"arrivals"`
 	Downloads    []download        `json:"downloads,omitempty"` // what there is to be fetched from outside
 	Parts        map[string]int64  `json:"parts,omitempty"`     // bytes of unfinished downloads, by path

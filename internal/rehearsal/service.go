@@ -130,7 +130,19 @@ func restartComputer(c *call) ([]any, error) {
 		}
 	}
 	clear(c.h.shared)
+	c.m.Pending = exr.PendingReboot{}
 	return nil, nil
+}
+
+func getPendingReboot(c *call) ([]any, error) {
+	p := c.m.Pending
+	p.Files = append([]string{}, p.Files...) // a list that is empty is not nothing
+	return []any{p}, nil
+}
+
+// inUse is what is left of a file that a program held while it was to be replaced.
+func (c *call) inUse(path string) {
+	c.m.Pending.Files = append(c.m.Pending.Files, `\??\`+path+".new", `!\??\`+path)
 }
 
 func (c *call) timeout(s *service, wanted, is string) error {

@@ -225,6 +225,9 @@ func startInstaller(c *call) ([]any, error) {
 	exit := run.Exit
 	for _, f := range append([]file(nil), run.Brings...) {
 		c.m.putFile(f)
+		if exit == 3010 || exit == 1641 {
+			c.inUse(f.Path)
+		}
 	}
 	return []any{exr.InstallerResult{Path: path, Exit: exit}}, nil
 }

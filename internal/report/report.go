@@ -32,6 +32,8 @@ const (
 	Message      Kind = "message" // somebody on the machine said something
 	TaskFinished Kind = "task_finished"
 	RunFinished  Kind = "run_finished"
+	// RebootPending comes before the first change: what the machine wanted a restart for already.
+	RebootPending Kind = "reboot_pending"
 )
 
 // An Event is one line of --format json. Fields are added, never renamed: it is a promise.
@@ -44,27 +46,30 @@ type Event struct {
 	Playbook  string    `json:"playbook"`
 	Host      string    `json:"host"`
 
-	Task       string         `json:"task,omitempty"`
-	Index      int            `json:"index,omitempty"` // from 1; handlers go on counting
-	Of         int            `json:"of,omitempty"`
-	Action     string         `json:"action,omitempty"`
-	Handler    bool           `json:"handler,omitempty"`
-	Attempt    int            `json:"attempt,omitempty"` // from 1
-	Wait       float64        `json:"wait_seconds,omitempty"`
-	Outcome    Outcome        `json:"outcome,omitempty"`
-	Summary    string         `json:"summary,omitempty"`
-	Before     string         `json:"before,omitempty"`
-	After      string         `json:"after,omitempty"`
-	Unverified bool           `json:"unverified,omitempty"`
-	Reboot     bool           `json:"reboot,omitempty"`
-	Warnings   []string       `json:"warnings,omitempty"`
-	Evidence   *Evidence      `json:"evidence,omitempty"`
-	Error      *Error         `json:"error,omitempty"`
-	Seconds    float64        `json:"seconds,omitempty"`
-	Message    *Saying        `json:"message,omitempty"`
-	Counts     map[string]int `json:"counts,omitempty"`
-	Goal       *Goal          `json:"goal,omitempty"`
-	Status     *int           `json:"status,omitempty"` // of exit
+	Task       string   `json:"task,omitempty"`
+	Index      int      `json:"index,omitempty"` // from 1; handlers go on counting
+	Of         int      `json:"of,omitempty"`
+	Action     string   `json:"action,omitempty"`
+	Handler    bool     `json:"handler,omitempty"`
+	Attempt    int      `json:"attempt,omitempty"` // from 1
+	Wait       float64  `json:"wait_seconds,omitempty"`
+	Outcome    Outcome  `json:"outcome,omitempty"`
+	Summary    string   `json:"summary,omitempty"`
+	Before     string   `json:"before,omitempty"`
+	After      string   `json:"after,omitempty"`
+	Unverified bool     `json:"unverified,omitempty"`
+	Reboot     bool     `json:"reboot,omitempty"`
+	RebootFor  []string `json:"reboot_for,omitempty"` // why
+	// RebootUnknown: something was changed, and at the end the machine could not be asked whether it wants a restart.
+	RebootUnknown bool           `json:"reboot_unknown,omitempty"`
+	Warnings      []string       `json:"warnings,omitempty"`
+	Evidence      *Evidence      `json:"evidence,omitempty"`
+	Error         *Error         `json:"error,omitempty"`
+	Seconds       float64        `json:"seconds,omitempty"`
+	Message       *Saying        `json:"message,omitempty"`
+	Counts        map[string]int `json:"counts,omitempty"`
+	Goal          *Goal          `json:"goal,omitempty"`
+	Status        *int           `json:"status,omitempty"` // of exit
 }
 
 // Evidence is what a proof saw, hashed and dated.

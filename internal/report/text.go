@@ -63,6 +63,11 @@ func (t *Text) render(e Event) {
 		t.finished(e)
 	case RunFinished:
 		t.summary(e)
+	case RebootPending:
+		for _, why := range e.RebootFor {
+			t.clear()
+			t.printf("%-*swanted already before this run: %s\n", width, "reboot", indent(why))
+		}
 	}
 }
 
@@ -198,6 +203,12 @@ func (t *Text) summary(e Event) {
 	}
 	if e.Reboot {
 		t.printf("%-*sthe machine wants a restart\n", width, "reboot")
+		for _, why := range e.RebootFor {
+			t.detail("", why)
+		}
+	}
+	for _, w := range e.Warnings {
+		t.printf("%-*s%s\n", width, "warning", indent(w))
 	}
 	if e.Error != nil {
 		t.printf("%-*s%s\n", width, "error", indent(e.Error.Message))

@@ -23,8 +23,8 @@ type Preflight struct {
 	Disk       string   `yaml:"disk" default:"500MiB" doc:"free space where TEMP and the modules for all users lie"`
 	Hosts      []string `yaml:"hosts" doc:"names that must answer on port 443; a plan does not ask"`
 	Token      bool     `yaml:"access_token" doc:"the proof of the connection signs in with an access token, which module logging would write into the event log"`
-	Refuse     []string `yaml:"refuse" enum:"powershell|bitness|pair|dotnet_framework|execution_policy|elevation|tls|temp|profile|disk|previews|module_logging|hosts" doc:"requirements that refuse, though they would warn"`
-	Warn       []string `yaml:"warn" enum:"powershell|bitness|pair|dotnet_framework|execution_policy|elevation|tls|temp|profile|disk|previews|module_logging|hosts" doc:"requirements that warn, though they would refuse"`
+	Refuse     []string `yaml:"refuse" enum:"powershell|bitness|pair|dotnet_framework|execution_policy|elevation|tls|temp|profile|disk|previews|module_logging|pending_reboot|hosts" doc:"requirements that refuse, though they would warn"`
+	Warn       []string `yaml:"warn" enum:"powershell|bitness|pair|dotnet_framework|execution_policy|elevation|tls|temp|profile|disk|previews|module_logging|pending_reboot|hosts" doc:"requirements that warn, though they would refuse"`
 
 	outside bool
 }
@@ -150,6 +150,11 @@ func (p *Preflight) Look(ctx context.Context, r host.Reader) (Report, error) {
 		report.Findings = append(report.Findings, p.finding(requirement{name: "disk", severity: Refused},
 			judgement{found: unread.Message, wanted: "at least " + p.Disk, remedy: unread.Remedy}))
 	}
+	pending, err := pendingReboot(ctx, r)
+	if err != nil {
+		return report, fmt.Errorf("pending reboot: %w", err)
+	}
+	report.Findings = append(report.Findings, p.finding(requirement{name: "pending_reboot", severity: Warned}, pending))
 	ports, err := p.ports(ctx, r)
 	if err != nil {
 		return report, fmt.Errorf("hosts: %w", err)
@@ -187,6 +192,29 @@ func (p *Preflight) disks(ctx context.Context, r host.Reader, f exr.Facts) ([]ex
 	var disks []exr.Disk
 	err := r.Query(ctx, exr.GetDisk(paths...), &disks)
 	return disks, err
+}
+
+// pendingReboot: what is to be replaced at the next start is not in force, and a file that an installer left behind may
+// be what the upgrade installs over.
+func pendingReboot(ctx context.Context, r host.Reader) (judgement, error) {
+	var pending exr.PendingReboot
+	err := r.Query(ctx, exr.GetPendingReboot(), &pending)
+	if e := host.As(err); e != nil { // an account that may not look knows less, and can go on
+		return judgement{found: "cannot be asked: " + e.Message, remedy: "look for a pending restart yourself before the upgrade"}, nil
+	}
+	if err != nil {
+		return judgement{}, err
+	}
+	reasons := pending.Reasons()
+	if len(reasons) == 0 {
+		return judgement{ok: true, found: "no restart is pending"}, nil
+	}
+	const most = 3
+	found := strings.Join(reasons[:min(most, len(reasons))], ", ")
+	if more := len(reasons) - most; more > 0 {
+		found += fmt.Sprintf(" and %d more", more)
+	}
+	return judgement{found: "a restart is pending: " + found, remedy: "restart the server before the upgrade, so that what is half installed does not get in its way"}, nil
 }
 
 func (p *Preflight) ports(ctx context.Context, r host.Reader) ([]judgement, error) {

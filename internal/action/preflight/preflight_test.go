@@ -50,6 +50,8 @@ type situation struct {
 	facts   exr.Facts
 	disks   []exr.Disk
 	noDisks error
+	pending exr.PendingReboot
+	noAsk   error
 	ports   []exr.Port
 	outside bool
 	p       *preflight.Preflight
@@ -74,7 +76,7 @@ func (s *situation) preflight() *preflight.Preflight {
 
 func (s *situation) machine(t *testing.T) *actiontest.Host {
 	return actiontest.New(t, map[string]actiontest.Answer{"Get-ExrFact": actiontest.Gives(s.facts)}).
-		With("Get-ExrDisk", s.disks, s.noDisks).With("Test-ExrPort", s.ports, nil)
+		With("Get-ExrDisk", s.disks, s.noDisks).With("Get-ExrPendingReboot", []exr.PendingReboot{s.pending}, s.noAsk).With("Test-ExrPort", s.ports, nil)
 }
 
 // found are the findings of a requirement.
@@ -107,9 +109,17 @@ func TestRequirements(t *testing.T) {
 		"no .NET that registers itself":    {func(s *situation) { s.facts.DotNet.Release = nil }, "dotnet_framework", preflight.Refused, "none", "4.8"},
 		"a .NET older than the table":      {func(s *situation) { s.facts.DotNet.Release = ptr(1) }, "dotnet_framework", preflight.Refused, "release 1", "4.8"},
 		"PowerShell 7 brings its own .NET": {func(s *situation) { s.facts = linux() }, "dotnet_framework", preflight.NotHere, "PowerShell 7 brings its own .NET, 6.0.36", ""},
-		"RemoteSigned":                     {nil, "execution_policy", preflight.OK, "RemoteSigned", ""},
-		"Restricted here":                  {func(s *situation) { s.facts.Policy.Effective = "Restricted" }, "execution_policy", preflight.Warned, "Restricted", "Set-ExecutionPolicy RemoteSigned"},
-		"AllSigned in small letters":       {func(s *situation) { s.facts.Policy.Effective = "allsigned" }, "execution_policy", preflight.Warned, "allsigned", "Set-ExecutionPolicy"},
+		"no restart is pending":            {nil, "pending_reboot", preflight.OK, "no restart is pending", ""},
+		"a restart is pending": {func(s *situation) {
+			s.pending = exr.PendingReboot{Updates: true, Files: []string{`\??\C:\a`, "", `\??\C:\b`, "", `\??\C:\c`, ""}}
+		}, "pending_reboot", preflight.Warned, `a restart is pending: Windows Update has installed updates, C:\a is removed, C:\b is removed and 1 more`, "restart the server"},
+		"who may not look, goes on": {func(s *situation) { s.noAsk = &host.Error{ID: "x", Message: "access is denied"} }, "pending_reboot", preflight.Warned, "cannot be asked: access is denied", "yourself"},
+		"a pending restart that refuses": {func(s *situation) {
+			s.pending, s.p = exr.PendingReboot{Components: true}, &preflight.Preflight{Refuse: []string{"pending_reboot"}}
+		}, "pending_reboot", preflight.Refused, "a restart is pending: Windows has changed components", "restart the server"},
+		"RemoteSigned":               {nil, "execution_policy", preflight.OK, "RemoteSigned", ""},
+		"Restricted here":            {func(s *situation) { s.facts.Policy.Effective = "Restricted" }, "execution_policy", preflight.Warned, "Restricted", "Set-ExecutionPolicy RemoteSigned"},
+		"AllSigned in small letters": {func(s *situation) { s.facts.Policy.Effective = "allsigned" }, "execution_policy", preflight.Warned, "allsigned", "Set-ExecutionPolicy"},
 		"a group policy for the machine": {func(s *situation) { s.facts.Policy.MachinePolicy = "AllSigned" }, "execution_policy", preflight.Refused,
 			"a group policy (MachinePolicy) says AllSigned", "owner of that group policy"},
 		"a group policy for the user": {func(s *situation) { s.facts.Policy.UserPolicy = "Restricted" }, "execution_policy", preflight.Refused,
@@ -295,7 +305,7 @@ func TestEverythingIsToldAtOnce(t *testing.T) {
 	if !errors.Is(err, action.ErrRefused) || e == nil || e.Class != host.Never || e.ID != "ExrPreflight" {
 		t.Fatalf("error %v, want a refusal of class never", err)
 	}
-	if want := "9 of 14 requirements"; e.Message != want {
+	if want := "9 of 15 requirements"; e.Message != want {
 		t.Errorf("message %q, want %q", e.Message, want)
 	}
 	if n := strings.Count(e.Remedy, "\n") + 1; n != 9 || len(ev.Warnings) != 4 {
@@ -306,8 +316,8 @@ func TestEverythingIsToldAtOnce(t *testing.T) {
 			t.Errorf("the remedies do not name %s:\n%s", requirement, e.Remedy)
 		}
 	}
-	if report := ev.Data.(preflight.Report); len(report.Findings) != 14 || report.Facts.PowerShell.Version != "3.0" {
-		t.Errorf("evidence has %d findings of PowerShell %s, want all 14 with the facts", len(report.Findings), report.Facts.PowerShell.Version)
+	if report := ev.Data.(preflight.Report); len(report.Findings) != 15 || report.Facts.PowerShell.Version != "3.0" {
+		t.Errorf("evidence has %d findings of PowerShell %s, want all 15 with the facts", len(report.Findings), report.Facts.PowerShell.Version)
 	}
 }
 
@@ -318,7 +328,7 @@ func TestNothingToRefuse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "12 requirements hold, 1 warn, 0 do not apply"; ev.Summary != want || len(ev.Warnings) != 1 {
+	if want := "13 requirements hold, 1 warn, 0 do not apply"; ev.Summary != want || len(ev.Warnings) != 1 {
 		t.Errorf("summary %q, warnings %q; want %q and one", ev.Summary, ev.Warnings, want)
 	}
 }

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"exorunner/internal/engine"
+	"exorunner/internal/exr"
+	"exorunner/internal/host"
+	"exorunner/internal/journal"
+	"exorunner/internal/report"
+)
+
+// unsettled is how many runs are looked back at for one that left a restart open: more than a slot has attempts.
+const unsettled = 200
+
+// reboot lets a run find out whether its changes want a restart. A run that was interrupted could not say so: what the
+// machine wanted before that one began is the measure of this one, too.
+func (r *recorder) reboot(ctx context.Context, h host.Reader) (*engine.Reboot, error) {
+	b := &engine.Reboot{Ask: func(ctx context.Context) ([]string, error) {
+		var p exr.PendingReboot
+		err := h.Query(ctx, exr.GetPendingReboot(), &p)
+		return p.Reasons(), err
+	}}
+	runs, err := r.j.Runs(ctx, journal.Filter{Command: r.run.Command, Host: r.run.Host, Limit: unsettled})
+	if err != nil {
+		return nil, err
+	}
+	for _, run := range runs {
+		if run.ID == r.run.ID {
+			continue
+		}
+		left, err := leftOpen(ctx, r.j.Reader, run)
+		if err != nil {
+			return nil, err
+		}
+		b.Wanted = b.Wanted || left.wanted
+		if b.Before = left.before; b.Before != nil || left.settled {
+			break
+		}
+	}
+	return b, nil
+}
+
+// A loose end is what a run has left for the next one to say.
+type looseEnd struct {
+	settled bool      // it has said all itself
+	before  *[]string // what the machine wanted before its first change; nil where it did not come to one
+	wanted  bool      // a task of it asked for a restart
+}
+
+func leftOpen(ctx context.Context, j *journal.Reader, run journal.Run) (looseEnd, error) {
+	var left looseEnd
+	for after := int64(0); ; {
+		events, err := j.Events(ctx, run.ID, after, 1000)
+		if err != nil || len(events) == 0 {
+			return left, err
+		}
+		for _, line := range events {
+			after = line.N
+			if !bytes.Contains(line.Line, []byte(`"reboot`)) && !bytes.Contains(line.Line, []byte(report.RunFinished)) {
+				continue
+			}
+			var e report.Event
+			if err := json.Unmarshal(line.Line, &e); err != nil {
+				return left, fmt.Errorf("run %s: event %d: %w", run.ID, line.N, err)
+			}
+			left.wanted = left.wanted || e.Reboot
+			switch {
+			case e.Kind == report.RebootPending:
+				reasons := append([]string{}, e.RebootFor...)
+				left.before = &reasons
+			case e.Kind == report.RunFinished && !e.RebootUnknown && run.State == journal.Ended:
+				return looseEnd{settled: true}, nil
+			}
+		}
+	}
+}
