@@ -46,8 +46,13 @@ func (s *safe) String() string {
 // during runs a service in this process until enough says so, or for a minute.
 func during(t *testing.T, state string, enough func() bool) (out, log *safe) {
 	t.Helper()
+	return duringAtMost(t, state, time.Minute, enough)
+}
+
+func duringAtMost(t *testing.T, state string, most time.Duration, enough func() bool) (out, log *safe) {
+	t.Helper()
 	out, log = &safe{}, &safe{}
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), most)
 	defer stop()
 	ended := make(chan error, 1)
 	a := &app{stdout: out, stderr: log, state: state, format: "text"}
@@ -158,7 +163,7 @@ func TestAServiceStaysFlat(t *testing.T) {
 	}
 	start := time.Now()
 	var early, late footprint
-	during(t, state, func() bool {
+	duringAtMost(t, state, span+time.Minute, func() bool {
 		switch past := time.Since(start); {
 		case early == footprint{} && past > span/3:
 			early = used()
