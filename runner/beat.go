@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"exorunner/internal/daemon"
 	"exorunner/internal/exr"
 	"exorunner/internal/host"
+	"exorunner/internal/lock"
 )
 
 // heartbeat is what a running service writes at every tick, for status to read.
@@ -24,7 +26,8 @@ type heartbeat struct {
 
 const heartbeatName = "service.json"
 
-// beat writes the heartbeat. That it cannot is seen by whoever misses it.
+// beat writes the heartbeat. That it cannot is seen by whoever misses it. On a disk that is full it is written over the
+// one before, in the room that it had: what is wrong is what a person looks for then.
 func (s *server) beat(dir string) func(daemon.Beat) {
 	started := time.Now().UTC()
 	path := filepath.Join(dir, heartbeatName)
@@ -34,13 +37,39 @@ func (s *server) beat(dir string) func(daemon.Beat) {
 			return
 		}
 		text = s.a.keeper.Hide(append(text, '\n'))
-		if os.WriteFile(path+".new", text, 0o600) == nil {
+		if room := heartbeatRoom - len(text); room > 0 {
+			text = append(text, bytes.Repeat([]byte(" "), room)...)
+		}
+		if err := os.WriteFile(path+".new", text, 0o600); err != nil {
+			overwrite(path, text)
+		} else {
 			_ = os.Rename(path+".new", path) // a reader on Windows may be in its way for a moment
 		}
 	}
 }
 
-// restart asks the machine for a restart. A modelled one has restarted when it answers.
+// heartbeatRoom is the least size of the file.
+const heartbeatRoom = 4096
+
+func overwrite(path string, text []byte) {
+	_ = os.Remove(path + ".new")
+	if f, err := os.OpenFile(path, os.O_WRONLY, 0); err == nil {
+		_, _ = f.WriteAt(text[:min(len(text), heartbeatRoom)], 0) // a text that was cut is no heartbeat, and shows
+		_ = f.Close()
+	}
+}
+
+func readHeartbeat(dir string) (*heartbeat, error) {
+	raw, err := os.ReadFile(filepath.Join(dir, heartbeatName))
+	if err != nil {
+		return nil, err
+	}
+	var beat heartbeat
+	return &beat, json.NewDecoder(bytes.NewReader(raw)).Decode(&beat)
+}
+
+// restart asks the machine for a restart, while nobody else works on it and nobody begins to. A modelled one has
+// restarted when it answers.
 func (s *server) restart(ctx context.Context, reason string) error {
 	s.mu.Lock()
 	name := s.site.Host
@@ -50,12 +79,44 @@ func (s *server) restart(ctx context.Context, reason string) error {
 		return err
 	}
 	defer t.close()
-	const delay = time.Minute // Windows warns who works there, and this process has time to end in order
-	if err := t.Invoke(ctx, exr.RestartComputer(reason, delay), nil); err != nil {
+	held, err := lock.Take(ctx, t.lock, restartPatience)
+	if err != nil {
 		return err
 	}
-	if t.rehearsal {
-		s.daemon.Restarted()
+	const delay = time.Minute // Windows warns who works there, and this process has time to end in order
+	if err := t.Invoke(ctx, exr.RestartComputer(reason, delay), nil); err != nil || t.rehearsal {
+		if err == nil {
+			s.daemon.Restarted()
+		}
+		held.Free()
+		return err
 	}
+	time.AfterFunc(restartHold, held.Free) // where somebody has called it off
 	return nil
+}
+
+const (
+	// restartPatience is how long another run may take before the machine is restarted.
+	restartPatience = 10 * time.Minute
+	// restartHold is how long nobody may begin while the machine is to go down.
+	restartHold = 10 * time.Minute
+)
+
+// booted is when the machine was started last.
+func (s *server) booted() time.Time {
+	s.mu.Lock()
+	name := s.site.Host
+	s.mu.Unlock()
+	if !isRehearsal(name) {
+		return bootTime()
+	}
+	t, err := s.a.open(name, nil, func(host.Said) {})
+	if err != nil {
+		return time.Now() // nobody knows: it is not asked again
+	}
+	defer t.close()
+	if h, ok := t.Host.(interface{ Booted() time.Time }); ok {
+		return h.Booted()
+	}
+	return time.Now()
 }

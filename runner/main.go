@@ -71,7 +71,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 		e = &exit{status: engine.StatusUsage, err: err, hint: "exorunner --help"}
 	}
 	if errs, ok := asErrors(e.err); ok { // as compilers do, so that editors find the places
-		fmt.Fprintf(stderr, "%v\nexorunner: the playbook is wrong, nothing was touched\n", errs)
+		fmt.Fprintf(stderr, "%v\nexorunner: what is wrong stands above, nothing was touched\n", errs)
 	} else if e.err != nil {
 		fmt.Fprintf(stderr, "exorunner: %v\n", e.err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -10,12 +11,8 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"strings"
-	"sync"
 	"time"
 
-	"exorunner/internal/action"
-	"exorunner/internal/action/exoconnect"
 	"exorunner/internal/action/psmodule"
 	"exorunner/internal/daemon"
 	"exorunner/internal/engine"
@@ -23,7 +20,6 @@ import (
 	"exorunner/internal/journal"
 	"exorunner/internal/playbook"
 	"exorunner/internal/report"
-	"exorunner/internal/schedule"
 )
 
 // A recorder keeps a run in the journal, in the order that makes a kill safe: a task's start is on disk before it
@@ -31,18 +27,14 @@ import (
 type recorder struct {
 	j       *journal.Journal
 	run     journal.Run
-	do      map[string]any // by the task's name
 	points  *failpoints
-	breaker schedule.Breaker
+	signIns *signIns
 	now     func() time.Time
 
 	began   time.Time // of the attempt under way
 	started bool      // the task under way is in the journal
 	ended   bool
 	judge   daemon.Judge
-
-	mu     sync.Mutex
-	paused time.Time // sign-ins are, until then
 }
 
 var _ engine.Recorder = &recorder{}
@@ -84,15 +76,20 @@ func journalHint(err error, rehearsal bool) string {
 		return "exorunner status says what is running"
 	case errors.Is(err, journal.ErrNewer):
 		return "use the exorunner that wrote it"
+	case errors.Is(err, journal.ErrFull):
+		return "make room on the disk: what is not on record must not happen"
+	case errors.Is(err, journal.ErrForeign):
+		return "move that file away, or exorunner history --recover" + of + " keeps it aside and starts a new journal"
 	}
 	return "what is not on record must not happen: let this account write to the folder, or name another with --state"
 }
 
 // newRecorder makes the record of a run that is about to begin.
 func (a *app) newRecorder(o *runOptions, j *journal.Journal, t *target, book *playbook.Playbook, info runInfo) *recorder {
-	r := &recorder{j: j, points: newFailpoints(t.rehearsal), do: map[string]any{}, breaker: o.breaker, now: time.Now}
-	if r.breaker == (schedule.Breaker{}) {
-		r.breaker = schedule.Breaker{Max: 3, Within: time.Hour}
+	r := &recorder{j: j, points: newFailpoints(t.rehearsal), now: time.Now}
+	r.signIns = &signIns{read: j.Reader, write: j, breaker: o.breaker, now: time.Now}
+	if o.breaker.Max == 0 {
+		r.signIns.breaker = defaultBreaker
 	}
 	r.run = journal.Run{
 		ID: info.ID, Playbook: book.Name, PlaybookSHA256: fingerprint(book.Files), Command: info.Command, Host: hostName(t), Account: account(),
@@ -138,22 +135,12 @@ func (r *recorder) begin() error {
 	return nil
 }
 
-// knows learns what the tasks are, for what only their fields say.
-func (r *recorder) knows(tasks ...[]*playbook.Bound) {
-	for _, list := range tasks {
-		for _, b := range list {
-			r.do[b.Name] = b.Do
-		}
-	}
-}
-
 // Record implements engine.Recorder.
 func (r *recorder) Record(e report.Event) error {
 	line, err := report.Marshal(e)
 	if err != nil {
 		return err
 	}
-	r.judge.See(e)
 	switch e.Kind {
 	case report.TaskStarted:
 		err = r.taskStarted(e, line)
@@ -170,6 +157,9 @@ func (r *recorder) Record(e report.Event) error {
 		}
 	default:
 		err = r.j.Append(r.run.ID, line)
+	}
+	if err == nil { // what is not on record has not happened
+		r.judge.See(e)
 	}
 	return err
 }
@@ -203,19 +193,13 @@ func (r *recorder) attempt(e report.Event, line []byte) error {
 	return r.j.Append(r.run.ID, line)
 }
 
-// tried records one attempt that ended, and the failed sign-in that it was.
+// tried records one attempt that ended.
 func (r *recorder) tried(e report.Event) error {
 	at := journal.Attempt{Attempt: max(e.Attempt, 1), Started: r.began, Ended: e.Time, Outcome: string(e.Outcome)}
 	if e.Error != nil {
 		at.Class, at.Error = e.Error.Class, e.Error.Message
 	}
-	if err := r.j.AddAttempt(r.run.ID, e.Index, at); err != nil {
-		return err
-	}
-	if key := signInKey(r.do[e.Task]); key != "" && signInFailed(e.Error) {
-		return r.j.SignInFailed(key, e.Time)
-	}
-	return nil
+	return r.j.AddAttempt(r.run.ID, e.Index, at)
 }
 
 func (r *recorder) taskFinished(e report.Event, line []byte) error {
@@ -296,85 +280,21 @@ func (r *recorder) said(e report.Event) {
 // outcome is the run's, as the service wants it.
 func (r *recorder) outcome(broken error) daemon.Outcome {
 	out := r.judge.Outcome()
+	broken = cmp.Or(broken, r.signIns.lost())
 	if broken != nil {
 		out.Verdict, out.Summary = daemon.Broken, broken.Error()
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	out.NotBefore = r.paused
+	out.NotBefore = r.signIns.until()
 	return out
-}
-
-// signInKey names the account that a proof signs in with; "" where no lock can come of it.
-func signInKey(do any) string {
-	p, ok := do.(*exoconnect.Connect)
-	switch {
-	case !ok:
-		return ""
-	case p.AppID != "":
-		return "app " + strings.ToLower(p.AppID)
-	case p.User != "":
-		return "user " + strings.ToLower(p.User)
-	}
-	return ""
-}
-
-// signInFailed says whether an error was the sign-in service's refusal, or one that nobody knows and may have been.
-func signInFailed(e *report.Error) bool {
-	if e == nil || e.Class == string(host.Transient) {
-		return false
-	}
-	switch e.Rule {
-	case "C10", "C12", "C13", "P04":
-		return true
-	case "":
-		return e.ID != "" && !strings.HasPrefix(e.ID, "Exr")
-	}
-	return strings.HasPrefix(e.Rule, "AADSTS")
 }
 
 // guard puts the breaker before every sign-in of a task, and the journal before every installation.
 func (r *recorder) guard(tasks []engine.Task) []engine.Task {
+	tasks = r.signIns.guard(tasks)
 	for i := range tasks {
-		key := signInKey(tasks[i].Do)
-		if p, ok := tasks[i].Do.(action.Proof); ok && key != "" {
-			tasks[i].Do = guarded{p, func(ctx context.Context) error { return r.allow(ctx, key) }}
-		}
 		if m, ok := tasks[i].Do.(*psmodule.Module); ok {
 			tasks[i].Do = &installing{Module: m, rec: r}
 		}
 	}
 	return tasks
-}
-
-type guarded struct {
-	action.Proof
-	allow func(context.Context) error
-}
-
-func (g guarded) Prove(ctx context.Context, h host.Reader) (action.Evidence, error) {
-	if err := g.allow(ctx); err != nil {
-		return action.Evidence{}, err
-	}
-	return g.Proof.Prove(ctx, h)
-}
-
-func (r *recorder) allow(ctx context.Context, key string) error {
-	now := r.now()
-	failed, err := r.j.SignInFailures(ctx, key, now.Add(-r.breaker.Within))
-	if err != nil {
-		return err
-	}
-	from, ok := r.breaker.Allows(now, failed)
-	if ok {
-		return nil
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if from.After(r.paused) {
-		r.paused = from
-	}
-	return &host.Error{ID: "ExrSignInsPaused", Class: host.Never,
-		Message: fmt.Sprintf("sign-ins of %s are paused until %s: %d failed within %v", key, from.UTC().Format(time.RFC3339), len(failed), r.breaker.Within),
-		Remedy:  "find out why they failed before the account is locked: exorunner history shows the runs"}
 }

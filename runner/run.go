@@ -189,9 +189,16 @@ func (a *app) tasks(ctx context.Context, o *runOptions, t *target, book *playboo
 		}
 	}
 	if rec != nil {
-		rec.knows(tasks, handlers)
 		e.Recorder, job.Host = rec, rec.points.watched(t.Host)
 		job.Tasks, job.Handlers = rec.guard(job.Tasks), rec.guard(job.Handlers)
+	}
+	if rec == nil && o.prove {
+		signs, closed, err := a.plannedSignIns(ctx, t.rehearsal)
+		if err != nil {
+			return err
+		}
+		defer closed()
+		job.Tasks = signs.guard(job.Tasks)
 	}
 	sum := e.Run(ctx, job)
 	if sum.Broken != nil {

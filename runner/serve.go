@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -84,6 +85,7 @@ type server struct {
 	site *site.Site
 	seen [sha256.Size]byte // of the files that the last answer is about
 	err  error
+	when time.Time // of that answer
 }
 
 // serve runs until ctx ends. wake gets what is to be called when the machine wakes up.
@@ -106,7 +108,11 @@ func (a *app) serve(ctx context.Context, o *serveOptions, out io.Writer, log *sl
 	if err != nil {
 		var other *lock.Held
 		if errors.As(err, &other) {
-			return hinted(fail(engine.StatusLocked, fmt.Errorf("another service works in this folder: process %d (%s)", other.PID, other.Path)), "exorunner status shows what it does")
+			of := ""
+			if rehearsing {
+				of = " --host rehearsal"
+			}
+			return hinted(fail(engine.StatusLocked, fmt.Errorf("another service works in this folder: process %d (%s)", other.PID, other.Path)), "exorunner status%s shows what it does", of)
 		}
 		return hinted(fail(engine.StatusUsage, err), "let this account write to %s, or name another folder with --state", dir)
 	}
@@ -118,7 +124,7 @@ func (a *app) serve(ctx context.Context, o *serveOptions, out io.Writer, log *sl
 	}
 	defer s.j.Close()
 	s.points = newFailpoints(rehearsing)
-	return s.run(ctx, dir, rehearsing, wake)
+	return s.run(ctx, dir, first, wake)
 }
 
 // serviceDir is where what belongs to a running service lies, beside its journal.
@@ -129,10 +135,11 @@ func (a *app) serviceDir(rehearsing bool) (string, error) {
 	return a.stateDir()
 }
 
-func (s *server) run(ctx context.Context, dir string, rehearsing bool, wake func(func())) error {
-	s.queue = &notify.Queue{Journal: s.j, Rehearsal: rehearsing, Log: s.log}
+func (s *server) run(ctx context.Context, dir string, first *site.Site, wake func(func())) error {
+	s.queue = &notify.Queue{Journal: s.j, Rehearsal: isRehearsal(first.Host), Log: s.log}
+	s.queue.SetTargets(s.a.targets(first)) // before the first delivery
 	s.daemon = &daemon.Daemon{
-		Journal: s.j, Config: s.config, Work: s.work, Restart: s.restart, Queue: s.queue, Beat: s.beat(dir), Point: s.points.hit,
+		Journal: s.j, Config: s.config, Work: s.work, Restart: s.restart, Booted: s.booted, Queue: s.queue, Beat: s.beat(dir), Point: s.points.hit,
 		Log: s.log, Tick: s.o.tick,
 	}
 	if s.o.patience > 0 {
@@ -162,8 +169,10 @@ func (s *server) config() (daemon.Config, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.look()
-	if s.site == nil && s.err == nil || now != s.seen {
-		s.seen = now
+	// What was wrong may be mended elsewhere: a playbook that was not there, the owner of a file.
+	again := s.err != nil && time.Since(s.when) > 4*s.o.tick
+	if s.site == nil && s.err == nil || now != s.seen || again {
+		s.seen, s.when = now, time.Now()
 		next, err := s.a.loadSite(s.path, true)
 		defer debug.FreeOSMemory() // what reading took is not needed again for days
 		switch {
@@ -228,33 +237,31 @@ func plans(s *site.Site) daemon.Config {
 	return c
 }
 
-// work is one run, as apply and verify on the command line would do it.
-func (s *server) work(ctx context.Context, slot daemon.Slot) daemon.Outcome {
+// current is a schedule as the configuration has it now.
+func (s *server) current(name string) (*site.Site, *site.Schedule, *schedule.Schedule) {
 	s.mu.Lock()
-	current := s.site
-	s.mu.Unlock()
-	var one *site.Schedule
-	var plan *schedule.Schedule
-	for i := range current.Schedules {
-		if current.Schedules[i].Name == slot.Schedule {
-			one, plan = &current.Schedules[i], current.Compiled[i]
+	defer s.mu.Unlock()
+	for i := range s.site.Schedules {
+		if s.site.Schedules[i].Name == name {
+			return s.site, &s.site.Schedules[i], s.site.Compiled[i]
 		}
 	}
+	return s.site, nil, nil
+}
+
+// work is one run, as apply and verify on the command line would do it.
+func (s *server) work(ctx context.Context, slot daemon.Slot) daemon.Outcome {
+	current, one, _ := s.current(slot.Schedule)
 	if one == nil {
-		return daemon.Outcome{Verdict: daemon.Failed, Class: string(host.Never), Summary: "the schedule is no longer configured"}
+		return daemon.Outcome{Verdict: daemon.Interrupted, Summary: "the schedule is no longer configured"}
 	}
 	var out daemon.Outcome
 	learned := false
 	o := &runOptions{
 		command: engine.Command(one.Command), host: current.Host, tags: one.Tags, skipTags: one.SkipTags, wait: time.Hour,
 		slot: &slot, journal: s.j, given: current.Given(*one), breaker: schedule.Breaker{Max: current.SignIns.Failures, Within: current.SignIns.Within},
-		learn: func(o daemon.Outcome) { out, learned = o, true },
-		allowed: func() error {
-			if _, open := plan.Open(time.Now()); !open {
-				return fail(engine.StatusWindow, errors.New("the window closed while another run held the machine"))
-			}
-			return nil
-		},
+		learn:   func(o daemon.Outcome) { out, learned = o, true },
+		allowed: func() error { return s.allowed(current, slot) },
 	}
 	a := &app{stdout: s.out, stderr: logWriter{s.log}, state: s.a.state, format: s.a.format, keeper: s.a.keeper}
 	defer debug.FreeOSMemory()
@@ -263,6 +270,21 @@ func (s *server) work(ctx context.Context, slot daemon.Slot) daemon.Outcome {
 		return out
 	}
 	return unrecorded(ctx, err)
+}
+
+// allowed is asked when the run holds the machine: it may have waited for that for an hour.
+func (s *server) allowed(began *site.Site, slot daemon.Slot) error {
+	now, _, plan := s.current(slot.Schedule)
+	switch {
+	case plan == nil:
+		return fail(engine.StatusWindow, errors.New("the schedule was removed while another run held the machine"))
+	case now.SHA256 != began.SHA256:
+		return fail(engine.StatusWindow, errors.New("the configuration was changed while another run held the machine"))
+	}
+	if do := plan.Begin(time.Now(), slot.Due, slot.Attempt); do.Do != schedule.Run {
+		return fail(engine.StatusWindow, fmt.Errorf("while another run held the machine it became too late: %s", do.Reason))
+	}
+	return nil
 }
 
 // unrecorded is the outcome of a run that did not come to its record.
@@ -278,8 +300,13 @@ func unrecorded(ctx context.Context, err error) daemon.Outcome {
 			out.Verdict = daemon.Interrupted
 		}
 	}
-	if errors.Is(err, journal.ErrFull) || errors.Is(err, journal.ErrLocked) {
+	// A file that is being replaced, or that a virus scanner holds, is there again later.
+	var system syscall.Errno
+	if errors.Is(err, journal.ErrFull) || errors.Is(err, journal.ErrLocked) || errors.As(err, &system) {
 		out.Class = string(host.Transient)
+	}
+	if journal.Damaged(err) || errors.Is(err, journal.ErrBroken) {
+		out.Verdict = daemon.Broken
 	}
 	if ctx.Err() != nil {
 		out.Verdict = daemon.Interrupted

@@ -22,8 +22,13 @@ import (
 // siteName is what the site's configuration is called in the state folder.
 const siteName = "exorunner.yaml"
 
+// siteFields are those of a configuration that no playbook has, and one that is often misspelt.
+var siteFields = []string{"schedules", "schedule", "vars_files", "reboot", "retention", "sign_ins", "secrets"}
+
 // isSite tells the configuration of a site from a playbook.
-func isSite(f playbook.File) bool { return slices.Contains(playbook.TopLevel(f), "schedules") }
+func isSite(f playbook.File) bool {
+	return slices.ContainsFunc(playbook.TopLevel(f), func(name string) bool { return slices.Contains(siteFields, name) })
+}
 
 // configPath is what --config says, or where the configuration lies if nobody says it.
 func (a *app) configPath(given string) (string, error) {
@@ -63,16 +68,12 @@ func names(files []playbook.File) (all []string) {
 }
 
 func (a *app) parseSite(f playbook.File, strict bool) (*site.Site, error) {
-	var now time.Time
-	if strict {
-		now = time.Now()
-	}
 	type answer struct {
 		declares []string
 		err      error
 	}
 	known := map[string]answer{} // many schedules run the same playbook
-	s, err := site.Load(f, site.Options{Machine: machineID(), Now: now, Open: readLimited, Check: func(s *site.Site, one site.Schedule) ([]string, error) {
+	s, err := site.Load(f, site.Options{Machine: machineID(), Now: time.Now(), Open: readLimited, Check: func(s *site.Site, one site.Schedule) ([]string, error) {
 		is, seen := known[one.Playbook]
 		if !seen || len(one.Vars.Names()) > 0 {
 			is.declares, is.err = a.checkSchedule(s, one, strict)
@@ -115,10 +116,29 @@ func (a *app) checkSchedule(s *site.Site, one site.Schedule, strict bool) ([]str
 		return nil, err
 	}
 	missing := slices.DeleteFunc(slices.Clone(book.Missing), func(name string) bool { return name == installedVersion })
+	if !strict && len(missing) > 0 {
+		fmt.Fprintf(a.stdout, "%-12s%s of %s: a value under vars, or in a file of vars_files, for %s\n", "needs", one.Name, one.Playbook, strings.Join(missing, ", "))
+	}
 	if strict && len(missing) > 0 {
 		return nil, fmt.Errorf("%s wants a value under vars, or in a file of vars_files, for %s", one.Playbook, strings.Join(missing, ", "))
 	}
-	return book.Declares(), nil
+	return book.Declares(), knownTags(book, one)
+}
+
+// knownTags: with a tag that is misspelt nothing would be done, night after night.
+func knownTags(book *playbook.Playbook, one site.Schedule) error {
+	var known []string
+	for _, t := range append(slices.Clone(book.Tasks), book.Handlers...) {
+		known = append(known, t.Tags...)
+	}
+	for field, tags := range map[string][]string{"tags": one.Tags, "skip_tags": one.SkipTags} {
+		for i, tag := range tags {
+			if !slices.Contains(known, tag) {
+				return &site.Wrong{Field: fmt.Sprintf("%s[%d]", field, i), What: fmt.Sprintf("no task of %s has the tag %q", one.Playbook, tag)}
+			}
+		}
+	}
+	return nil
 }
 
 // playbookOf is what a schedule runs, as the command line would name it.

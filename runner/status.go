@@ -29,12 +29,15 @@ func newStatus(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s := a.look(cmd.Context(), host, time.Now())
 			switch {
+			case a.format == "json":
+				if err := json.NewEncoder(a.stdout).Encode(s); err != nil || !check {
+					return err
+				}
+				return s.status()
 			case check:
 				return a.checked(s)
-			case a.format == "json":
-				return json.NewEncoder(a.stdout).Encode(s)
 			}
-			return a.shown(s)
+			return a.shown(s, isRehearsal(host))
 		},
 	}
 	hostFlag(c, &host)
@@ -61,6 +64,7 @@ type picture struct {
 	Heartbeat   *heartbeat      `json:"heartbeat,omitempty"`
 	Schedules   []scheduleState `json:"schedules"`
 	Undelivered int             `json:"undelivered"` // notices that have been waiting for more than an hour
+	GivenUp     int             `json:"given_up"`    // notices that never arrived, of the last week
 
 	level int
 }
@@ -77,6 +81,8 @@ type scheduleState struct {
 	Last    *journal.Slot `json:"last,omitempty"` // the newest that is settled
 	Running bool          `json:"running"`
 	Waiting *journal.Slot `json:"waiting,omitempty"` // the one that begins first
+
+	before *journal.Slot // the newest that had a run
 }
 
 func (p *picture) add(level int, format string, args ...any) {
@@ -99,6 +105,8 @@ func (a *app) look(ctx context.Context, host string, now time.Time) *picture {
 	p.service(dir, now)
 	r, err := a.reader(ctx, host)
 	switch {
+	case errors.Is(err, os.ErrPermission):
+		p.add(levelUnknown, "%v: ask as the account of the service, or as an administrator", err)
 	case err != nil:
 		p.add(levelCritical, "%v", err)
 	case r == nil:
@@ -114,15 +122,15 @@ func (a *app) look(ctx context.Context, host string, now time.Time) *picture {
 
 // service says whether it runs: a lock cannot be left behind, a file can.
 func (p *picture) service(dir string, now time.Time) {
-	p.Running, p.PID = holds(filepath.Join(dir, "serve.lock"))
-	raw, err := os.ReadFile(filepath.Join(dir, heartbeatName))
-	var beat heartbeat
+	running, pid, asked := holds(filepath.Join(dir, "serve.lock"))
+	p.Running, p.PID = running, pid
+	beat, err := readHeartbeat(dir)
 	if err == nil {
-		if err = json.Unmarshal(raw, &beat); err == nil {
-			p.Heartbeat = &beat
-		}
+		p.Heartbeat = beat
 	}
 	switch {
+	case asked != nil:
+		p.add(levelUnknown, "whether the service runs cannot be asked: %v: ask as its account, or as an administrator", asked)
 	case !p.Running && errors.Is(err, os.ErrNotExist):
 		p.add(levelUnknown, "no service has run here")
 	case !p.Running:
@@ -130,7 +138,7 @@ func (p *picture) service(dir string, now time.Time) {
 	case err != nil:
 		p.add(levelWarning, "the service has not looked at the clock yet")
 	default:
-		p.beating(beat, now)
+		p.beating(*beat, now)
 	}
 }
 
@@ -142,29 +150,32 @@ func (p *picture) beating(beat heartbeat, now time.Time) {
 	if beat.ClockWrong {
 		p.add(levelCritical, "the clock cannot be right; nothing is started until it is set")
 	}
+	if beat.Problem != "" {
+		p.add(levelCritical, "%s", beat.Problem)
+	}
 	if beat.ConfigError != "" {
 		first, _, _ := strings.Cut(beat.ConfigError, "\n")
 		p.add(levelWarning, "the configuration is wrong and the one before is in force: %s", first)
 	}
 }
 
-// holds says whether a process has the lock. It does not make the file.
-func holds(path string) (held bool, pid int) {
+// holds says whether a process has the lock. It makes no file and wants no right to write: the lock that it tries is a
+// shared one.
+func holds(path string) (held bool, pid int, err error) {
 	if _, err := os.Stat(path); err != nil {
-		return false, 0
+		if errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
+		return false, 0, err
 	}
-	l := flock.New(path, flock.SetFlag(os.O_RDWR))
+	l := flock.New(path, flock.SetFlag(os.O_RDONLY))
 	ok, err := l.TryRLock()
-	if ok {
-		_ = l.Unlock()
-		return false, 0
-	}
-	if errors.Is(err, os.ErrPermission) {
-		return true, 0 // who may not even open it cannot say more
+	if ok || err != nil {
+		return false, 0, errors.Join(err, l.Close())
 	}
 	raw, _ := os.ReadFile(path + ".pid")
 	pid, _ = strconv.Atoi(strings.TrimSpace(string(raw)))
-	return true, pid
+	return true, pid, nil
 }
 
 func (p *picture) schedules(ctx context.Context, r *journal.Reader, now time.Time) error {
@@ -184,16 +195,18 @@ func (p *picture) schedules(ctx context.Context, r *journal.Reader, now time.Tim
 		if err != nil {
 			return err
 		}
-		for _, slot := range slots {
-			if slot.State != journal.SlotWaiting && slot.State != journal.SlotClaimed {
-				state.Last = &slot
-				break
-			}
-		}
+		state.Last, state.before = lastOf(slots)
 		p.Schedules = append(p.Schedules, state)
 		p.judge(state)
+		if p.Running && len(s.Claimed)+len(s.Waiting) == 0 && !s.Next.IsZero() && now.Sub(s.Next) > 5*time.Minute {
+			p.add(levelWarning, "%s is overdue: it was to begin at %s", s.Name, local(s.Next))
+		}
 	}
-	late, err := r.DueNotifications(ctx, now.Add(24*time.Hour), 1000) // those too that wait for their next try
+	late, err := r.Unsent(ctx, "", 1000)
+	if err != nil {
+		return err
+	}
+	given, err := r.GivenUp(ctx, now.Add(-7*24*time.Hour))
 	if err != nil {
 		return err
 	}
@@ -205,7 +218,30 @@ func (p *picture) schedules(ctx context.Context, r *journal.Reader, now time.Tim
 	if p.Undelivered > 0 {
 		p.add(levelWarning, "%d notices do not arrive", p.Undelivered)
 	}
+	if p.GivenUp = len(given); p.GivenUp > 0 {
+		p.add(levelWarning, "%d notices of the last week were given up: %s", p.GivenUp, given[len(given)-1].Error)
+	}
 	return nil
+}
+
+// lastOf is the newest slot that is settled, and the one before it that had a run where that one had none. Whoever
+// changes a schedule does not settle anything.
+func lastOf(slots []journal.Slot) (last, ran *journal.Slot) {
+	for i := range slots {
+		s := &slots[i]
+		dropped := s.State == journal.SlotSkipped && (strings.HasPrefix(s.Reason, journal.ReasonChanged) || strings.HasPrefix(s.Reason, journal.ReasonRemoved))
+		switch {
+		case s.State == journal.SlotWaiting, s.State == journal.SlotClaimed, dropped:
+		case s.State == journal.SlotSkipped && last == nil:
+			last = s
+		case s.State == journal.SlotSkipped:
+		case last == nil:
+			return s, s
+		default:
+			return last, s
+		}
+	}
+	return last, nil
 }
 
 // judge says what a schedule's newest slots mean. One that failed and is tried again is no more than a warning.
@@ -216,6 +252,8 @@ func (p *picture) judge(s scheduleState) {
 		p.add(levelCritical, "%s: %s", s.Name, s.Last.Reason)
 	case s.Last.State == journal.SlotFailed && !s.Running:
 		p.add(levelWarning, "%s: %s; tried again %s", s.Name, s.Last.Reason, local(s.Waiting.NotBefore))
+	case s.before != nil && s.before.State == journal.SlotFailed && s.Waiting == nil && !s.Running: // and the next one was skipped
+		p.add(levelCritical, "%s: %s", s.Name, s.before.Reason)
 	case s.Last.State == journal.SlotSkipped && s.Last.Attempt > 1 && s.Waiting == nil && strings.HasPrefix(s.Last.Reason, "expired"):
 		p.add(levelCritical, "%s: %s", s.Name, s.Last.Reason)
 	case s.Last.State == journal.SlotSkipped && s.Waiting == nil:
@@ -245,10 +283,18 @@ func (a *app) checked(p *picture) error {
 	}
 	_, err := fmt.Fprintf(a.stdout, "EXORUNNER %s - %s | schedules=%d critical=%d warning=%d undelivered=%d\n", p.Level, strings.Join(strings.Fields(text), " "),
 		len(p.Schedules), counts[levelCritical], counts[levelWarning], p.Undelivered)
-	if err == nil && p.level != levelOK {
-		err = &exit{status: p.level}
+	if err == nil {
+		err = p.status()
 	}
 	return err
+}
+
+// status is the exit status of --check.
+func (p *picture) status() error {
+	if p.level == levelOK {
+		return nil
+	}
+	return &exit{status: p.level}
 }
 
 func (p *picture) next() (name string, next time.Time) {
@@ -261,7 +307,7 @@ func (p *picture) next() (name string, next time.Time) {
 }
 
 // shown is for a person. Its status is 0: --check is for machines.
-func (a *app) shown(p *picture) error {
+func (a *app) shown(p *picture, rehearsal bool) error {
 	line := func(label, format string, args ...any) {
 		fmt.Fprintf(a.stdout, "%-12s%s\n", label, fmt.Sprintf(format, args...))
 	}
@@ -289,6 +335,9 @@ func (a *app) shown(p *picture) error {
 			line("", "%-9s attempt %d, not before %s: %s", "waits", s.Waiting.Attempt, local(s.Waiting.NotBefore), s.Waiting.Reason)
 		}
 		line("", "%-9s %s", "next", local(s.Next))
+	}
+	if rehearsal {
+		line("REHEARSAL", "a modelled machine; nothing real was read or changed")
 	}
 	for _, one := range p.Problems {
 		line(strings.ToLower(one.Level), "%s", one.What)

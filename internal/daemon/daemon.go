@@ -63,6 +63,8 @@ type Daemon struct {
 	Work func(context.Context, Slot) Outcome
 	// Restart asks the machine for a restart. Nothing is started for a while after it.
 	Restart func(ctx context.Context, reason string) error
+	// Booted is when the machine was started last; nil is after every restart that was asked for.
+	Booted func() time.Time
 	// Queue gets notices; nil drops them.
 	Queue *notify.Queue
 	// Beat is called at the end of each tick.
@@ -88,9 +90,11 @@ type Daemon struct {
 	running sync.WaitGroup
 	turn    chan struct{} // holds one while a run goes on
 	until   atomic.Int64  // Unix seconds: a restart was asked for, nothing begins before
-	looked  time.Time     // the moment of the last tick
+	steady  steady        // since when the clock has run evenly
+	newest  time.Time     // of the runs on record when this one began
 	pruned  time.Time
 	held    bool
+	problem atomic.Pointer[string]                               // of the last tick, or since
 	ticker  func(runs context.Context) (gocron.Scheduler, error) // scheduler; a test gives one that has stopped
 	broken  chan error
 }
@@ -102,6 +106,7 @@ type Beat struct {
 	ConfigError string        `json:"config_error,omitempty"`
 	Restarting  bool          `json:"restarting,omitempty"`
 	ClockWrong  bool          `json:"clock_wrong,omitempty"`
+	Problem     string        `json:"problem,omitempty"` // what it could not do: a journal that cannot be written, above all
 }
 
 const (
@@ -110,7 +115,9 @@ const (
 	// restartGrace is how long the machine has to go down after a restart was asked for.
 	restartGrace = 20 * time.Minute
 	maxRestarts  = 5
-	restartSpan  = 24 * time.Hour
+	// settleClock is how long the clock must have run evenly before records are removed by it.
+	settleClock = time.Hour
+	restartSpan = 24 * time.Hour
 	// keepFor is how old a change may be over which a slot is kept.
 	keepFor = 7 * 24 * time.Hour
 )
@@ -178,6 +185,13 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if err := d.adopt(ctx, config); err != nil {
 		return err
 	}
+	last, err := d.Journal.Runs(ctx, journal.Filter{Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(last) > 0 {
+		d.newest = last[0].Started
+	}
 	runs, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if err := d.settleFound(runs); err != nil {
@@ -214,18 +228,24 @@ func (d *Daemon) wait() bool {
 // are gone are forgotten. The slots of the others are not touched.
 func (d *Daemon) adopt(ctx context.Context, c Config) error {
 	now := d.Now()
-	since := now
-	if !d.looked.IsZero() && d.looked.Before(now) {
-		since = d.looked // a slot that came due since the last tick is not lost by a change that came with it
-	}
 	known, err := d.Journal.Schedules(ctx)
 	if err != nil {
 		return err
 	}
+	since := map[string]time.Time{}
+	for _, s := range known {
+		if !s.Next.IsZero() && s.Next.Before(now) { // it came due and nothing was decided: with the change, or while nobody was here
+			since[s.Name] = s.Next.Add(-time.Nanosecond)
+		}
+	}
 	plans := map[string]Plan{}
 	for _, p := range c.Plans {
 		plans[p.Name()] = p
-		next, ok := p.Next(since)
+		from, due := since[p.Name()]
+		if !due {
+			from = now
+		}
+		next, ok := p.Next(from)
 		if err := d.Journal.PutSchedule(p.Name(), p.Fingerprint(), now, next); err != nil {
 			return fmt.Errorf("schedule %q: %w", p.Name(), err)
 		}
@@ -248,31 +268,34 @@ func (d *Daemon) adopt(ctx context.Context, c Config) error {
 	return nil
 }
 
-// keep puts slots back into the queue that waited when their schedule was changed and are still among its slots: who
-// gives an upgrade more time must not lose it by that. It looks at what is on record, so that it may be killed before.
+// keep puts the newest slot back into the queue that waited when its schedule was changed, or was away for a moment, and
+// is still among its slots: who gives an upgrade more time must not lose it by that. It looks at what is on record, so
+// that it may be killed before.
 func (d *Daemon) keep(ctx context.Context, p Plan, now, next time.Time) (waits bool, err error) {
 	slots, err := d.Journal.Slots(ctx, p.Name(), 20)
 	if err != nil {
 		return false, err
 	}
-	var seen time.Time
-	for _, s := range slots { // the newest attempt of each first
-		newest := !s.Due.Equal(seen)
-		seen = s.Due
+	for _, s := range slots {
 		waits = waits || s.State == journal.SlotWaiting
-		if !newest || s.State != journal.SlotSkipped || s.Reason != reasonChanged || now.Sub(s.Ended) > keepFor || s.Attempt >= maxAttempts {
-			continue
-		}
-		if again, ok := p.Next(s.Due.Add(-time.Nanosecond)); !ok || !again.Equal(s.Due) {
-			continue
-		}
-		key := journal.Key{Schedule: s.Schedule, Due: s.Due, Attempt: s.Attempt + 1}
-		if err := d.Journal.Wait(key, later(s.NotBefore, now), "kept over a change of the schedule", next); err != nil && !errors.Is(err, journal.ErrTaken) {
-			return false, err
-		}
-		waits = true
 	}
-	return waits, nil
+	if len(slots) == 0 || waits {
+		return waits, nil
+	}
+	s := slots[0] // the last attempt at the newest
+	dropped := s.State == journal.SlotSkipped && (s.Reason == journal.ReasonChanged || s.Reason == journal.ReasonRemoved)
+	if !dropped || now.Sub(s.Ended) > keepFor || s.Attempt >= maxAttempts {
+		return false, nil
+	}
+	if again, ok := p.Next(s.Due.Add(-time.Nanosecond)); !ok || !again.Equal(s.Due) {
+		return false, nil
+	}
+	key := journal.Key{Schedule: s.Schedule, Due: s.Due, Attempt: s.Attempt + 1}
+	err = d.Journal.Wait(key, now, later(s.NotBefore, now), "kept over a change of the schedule", next)
+	if errors.Is(err, journal.ErrTaken) {
+		err = nil
+	}
+	return err == nil, err
 }
 
 // reload looks for a new configuration. A wrong one changes nothing, and is told once.
@@ -284,22 +307,36 @@ func (d *Daemon) reload(ctx context.Context) {
 		}
 	}
 	switch {
-	case err == nil:
+	case err == nil && d.refused != "":
 		d.refused = ""
+		d.Log.Info("the configuration can be used again")
+	case err == nil:
 	case err.Error() != d.refused:
 		d.refused = err.Error()
 		d.Log.Error("the configuration is wrong; the one before stays in force", "error", d.refused)
-		d.tell(d.config.Notify, notify.Notice{Kind: notify.Config, Key: "config/" + shortHash(d.refused), Time: d.Now(),
+		d.tell(ctx, d.config.Notify, notify.Notice{Kind: notify.Config, Key: fmt.Sprintf("config/%s/%s", shortHash(d.refused), d.Now().UTC().Format(time.DateOnly)), Time: d.Now(),
 			Subject: "the configuration is wrong; the one before stays in force", Text: oneLine(d.refused)})
 	}
 }
 
-// tell puts a notice in the queue. That it cannot is in the log; a run does not depend on it.
-func (d *Daemon) tell(targets []string, n notify.Notice) {
+// tell puts a notice that is about no slot in the queue. That it cannot is in the log; a run does not depend on it.
+func (d *Daemon) tell(ctx context.Context, targets []string, n notify.Notice) {
 	if d.Queue == nil {
 		return
 	}
-	if err := d.Queue.Tell(n, targets); err != nil {
+	if err := d.Queue.Tell(context.WithoutCancel(ctx), n, targets); err != nil {
 		d.Log.Error("a notice could not be kept", "kind", string(n.Kind), "error", err)
 	}
+}
+
+// notices are the entries of the queue for a notice. They are kept together with the slot that they are about.
+func (d *Daemon) notices(ctx context.Context, p Plan, n notify.Notice) []journal.Notification {
+	if d.Queue == nil {
+		return nil
+	}
+	all, err := d.Queue.Prepare(context.WithoutCancel(ctx), n, p.Notify)
+	if err != nil {
+		d.Log.Error("a notice could not be made", "kind", string(n.Kind), "error", err)
+	}
+	return all
 }

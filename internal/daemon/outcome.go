@@ -16,7 +16,8 @@ type Outcome struct {
 	Summary     string // a line for a person
 	Remedy      string
 	Certificate []string  // warnings that a certificate ends soon
-	NotBefore   time.Time // no retry before it: sign-ins are paused
+	Paused      bool      // sign-ins are, and that is why it did not go well
+	NotBefore   time.Time // until then; zero where that is not known
 	Restart     bool      // the machine wants a restart before the change is in force
 	RestartFor  string    // why, as far as it says so
 }
@@ -63,7 +64,13 @@ func (j *Judge) See(e report.Event) {
 // statusInterrupted is what a run ends with whose context ended; package engine gives it.
 const statusInterrupted = 130
 
+// PausedID is the id of the error of a sign-in that was not tried, because too many had failed.
+const PausedID = "ExrSignInsPaused"
+
 func (j *Judge) task(e report.Event) {
+	if e.Error != nil && e.Error.ID == PausedID {
+		j.out.Paused = true
+	}
 	if e.Action == "certificate" {
 		j.out.Certificate = append(j.out.Certificate, e.Warnings...)
 	}

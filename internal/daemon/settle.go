@@ -22,71 +22,95 @@ const maxAttempts = 100
 const (
 	reasonInterrupted = "interrupted"
 	reasonRestart     = "restart of the machine"
-	reasonChanged     = "the schedule was changed" // the journal's own, where a fingerprint is new
+	reasonPaused      = "sign-ins are paused"
 )
 
-// settle writes down what became of a run's slot, and its retry, in one piece. Notices come first: killed in between,
-// the slot is settled again, and a notice with the same key is not told twice.
+// settle writes down what became of a run's slot, its retry, and what is told about it, in one piece.
 func (d *Daemon) settle(runs context.Context, p Plan, key journal.Key, out Outcome) {
 	now := d.Now()
 	d.Log.Info("run ended", "slot", key.String(), "run", out.Run, "verdict", string(out.Verdict), "summary", out.Summary)
-	d.expiring(p, out, now)
+	told := d.expiring(runs, p, out, now)
 	switch {
 	case out.Verdict == Interrupted && runs.Err() == nil:
-		d.interrupted(p, key, out.Summary)
+		d.interrupted(runs, p, key, out.Summary, told)
 	case out.Verdict == Interrupted:
-		d.interrupted(p, key, "the service was stopped")
+		d.interrupted(runs, p, key, "the service was stopped", told)
 	case out.Verdict == Broken:
 		// Nothing of it can be written. The slot stays claimed; the next start goes on with it.
 		d.wrong("the record of "+key.String(), cmp.Or(d.Journal.Broken(), errors.New(out.Summary)))
 	// A run that then waits or fails wants its restart all the same: the next one would find everything in place.
 	case out.Restart && (out.Verdict == Good || out.Verdict == Waiting || out.Verdict == Failed):
-		d.restart(runs, p, key, out, now)
+		d.restart(runs, p, key, out, now, told)
 	case out.Verdict == Good:
-		d.recovered(runs, p, key, out, now)
-		d.finish(key, journal.SlotDone, out.Summary, nil)
+		d.finish(runs, key, journal.SlotDone, out.Summary, nil, append(told, d.recovered(runs, p, key, out, now)...)...)
 	default:
-		d.bad(p, key, out, now)
+		d.bad(runs, p, key, out, now, told)
 	}
 }
 
-// finish says whether the end of a slot is on disk. Where it is not the slot stays claimed, and the next start settles it.
-func (d *Daemon) finish(key journal.Key, state journal.SlotState, reason string, again *journal.Again) bool {
+// finish says whether the end of a slot is on disk. A disk that is full, or a journal that another process holds, is
+// waited for: a slot that stays claimed would keep its schedule from ever running again. Where it cannot be written when
+// the service stops, the next start settles the slot.
+func (d *Daemon) finish(ctx context.Context, key journal.Key, state journal.SlotState, reason string, again *journal.Again, told ...journal.Notification) bool {
 	d.Point("finish.before")
-	if err := d.Journal.FinishSlot(key, d.Now(), state, reason, again); err != nil {
+	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
+		err := d.Journal.FinishSlot(key, d.Now(), state, reason, again, told...)
+		if err == nil {
+			d.Point("finish.after")
+			return true
+		}
 		d.wrong("the end of "+key.String(), err)
-		return false
+		if !errors.Is(err, journal.ErrFull) && !errors.Is(err, journal.ErrLocked) {
+			return false
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(wait):
+		}
 	}
-	d.Point("finish.after")
-	return true
 }
 
 // bad is a run that did not go well: tried again, or told.
-func (d *Daemon) bad(p Plan, key journal.Key, out Outcome, now time.Time) {
+func (d *Daemon) bad(runs context.Context, p Plan, key journal.Key, out Outcome, now time.Time, told []journal.Notification) {
 	if out.Verdict == Drift {
-		d.tellOf(p, key, notify.Drift, "has drifted", out, now)
-		d.finish(key, journal.SlotFailed, "drift: "+out.Summary, nil)
+		told = append(told, d.about(runs, p, key, notify.Drift, "has drifted", out, now)...)
+		d.finish(runs, key, journal.SlotFailed, "drift: "+out.Summary, nil, told...)
 		return
 	}
-	at, why, again := p.Again(schedule.Failure{Due: key.Due, Ended: now, Attempt: key.Attempt, Class: out.Class}, d.Random)
-	if !out.NotBefore.IsZero() { // sign-ins are paused: that alone does not use the slot's attempts up
-		if deadlineAllows(p, key, out.NotBefore) && key.Attempt < maxAttempts {
-			at, again = later(at, out.NotBefore), true
+	at, why, again := p.Again(schedule.Failure{Due: key.Due, Ended: now, Attempt: d.tries(key), Class: out.Class}, d.Random)
+	reason := out.Summary
+	if out.Paused { // that alone does not use the slot's attempts up
+		reason = reasonPaused + ": " + reason
+		if until := later(out.NotBefore, now); key.Attempt < maxAttempts && p.Begin(until, key.Due, key.Attempt+1).Do != schedule.Skip {
+			at, again = later(at, until), true
 		}
 	}
 	long := p.Alarm > 0 && now.Sub(key.Due) >= p.Alarm
-	if out.Verdict == Waiting && (!again || long) {
-		d.tellOf(p, key, notify.Waiting, "has been waiting for too long", out, now)
+	switch {
+	case out.Verdict == Waiting && (!again || long):
+		told = append(told, d.about(runs, p, key, notify.Waiting, "has been waiting for too long", out, now)...)
+	case out.Verdict == Failed && !again:
+		told = append(told, d.about(runs, p, key, notify.Failed, "failed", out, now)...)
 	}
 	if again {
 		d.Log.Info("the slot is tried again", "slot", key.String(), "at", at)
-		d.finish(key, journal.SlotFailed, out.Summary, &journal.Again{NotBefore: at, Reason: string(out.Verdict) + ": " + out.Summary})
+		d.finish(runs, key, journal.SlotFailed, reason, &journal.Again{NotBefore: at, Reason: string(out.Verdict) + ": " + out.Summary}, told...)
 		return
 	}
-	if out.Verdict == Failed {
-		d.tellOf(p, key, notify.Failed, "failed", out, now)
-	}
-	d.finish(key, journal.SlotFailed, out.Summary+"; not tried again: "+why, nil)
+	d.finish(runs, key, journal.SlotFailed, reason+"; not tried again: "+why, nil, told...)
+}
+
+// tries is how many runs of a slot have failed, this one included. What was interrupted, put back, restarted or paused is
+// not among them.
+func (d *Daemon) tries(key journal.Key) int {
+	return 1 + d.count(key.Schedule, func(s journal.Slot) bool {
+		own := s.Due.Equal(key.Due) && s.Attempt < key.Attempt && s.State == journal.SlotFailed
+		for _, reason := range []string{reasonInterrupted, reasonRestart, reasonPaused} {
+			own = own && !strings.HasPrefix(s.Reason, reason)
+		}
+		return own
+	})
 }
 
 func later(a, b time.Time) time.Time {
@@ -96,65 +120,44 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// deadlineAllows asks the schedule whether a slot may begin at a moment.
-func deadlineAllows(p Plan, key journal.Key, at time.Time) bool {
-	for _, do := range p.Decide(at, schedule.State{Waiting: []schedule.Waiting{{Due: key.Due, Attempt: key.Attempt + 1, NotBefore: at}}}) {
-		if do.Due.Equal(key.Due) && do.Do == schedule.Skip {
-			return false
-		}
-	}
-	return true
+// about are the notices of one kind about a slot.
+func (d *Daemon) about(ctx context.Context, p Plan, key journal.Key, kind notify.Kind, what string, out Outcome, now time.Time) []journal.Notification {
+	return d.notices(ctx, p, notify.Notice{Kind: kind, Key: fmt.Sprintf("%s%d", notify.Key(kind, key.Schedule), key.Due.Unix()), Time: now,
+		Schedule: key.Schedule, Run: out.Run, Subject: key.Schedule + " " + what, Text: out.Summary, Remedy: out.Remedy})
 }
 
-func (d *Daemon) tellOf(p Plan, key journal.Key, kind notify.Kind, what string, out Outcome, now time.Time) {
-	d.tell(p.Notify, notify.Notice{Kind: kind, Key: fmt.Sprintf("%s/%s/%d", kind, key.Schedule, key.Due.Unix()), Time: now, Schedule: key.Schedule,
-		Run: out.Run, Subject: key.Schedule + " " + what, Text: out.Summary, Remedy: out.Remedy})
+// recovered is for whoever heard something bad of this schedule: the queue knows.
+func (d *Daemon) recovered(ctx context.Context, p Plan, key journal.Key, out Outcome, now time.Time) []journal.Notification {
+	return d.about(ctx, p, key, notify.Recovered, "holds again", out, now)
 }
 
-// recovered tells that the first slot after a bad one went well.
-func (d *Daemon) recovered(ctx context.Context, p Plan, key journal.Key, out Outcome, now time.Time) {
-	slots, err := d.Journal.Slots(context.WithoutCancel(ctx), key.Schedule, 2*maxAttempts)
-	if err != nil {
-		d.wrong("the slots of "+key.Schedule, err)
-		return
-	}
-	for _, s := range slots { // newest first, so the first of an older slot is its last attempt
-		if !s.Due.Before(key.Due) || s.State == journal.SlotSkipped {
-			continue
-		}
-		if s.State == journal.SlotFailed && !strings.HasPrefix(s.Reason, reasonInterrupted) {
-			d.tellOf(p, key, notify.Recovered, "holds again", out, now)
-		}
-		return
-	}
-}
-
-// expiring tells of certificates that end soon, once a week each.
-func (d *Daemon) expiring(p Plan, out Outcome, now time.Time) {
+// expiring are the notices of certificates that end soon, once a week each.
+func (d *Daemon) expiring(ctx context.Context, p Plan, out Outcome, now time.Time) (told []journal.Notification) {
 	for _, w := range out.Certificate {
 		name := w
 		if words := strings.Fields(w); len(words) > 1 {
 			name = words[1] // "certificate THUMBPRINT ends in 20 days": the days change
 		}
 		year, week := now.UTC().ISOWeek()
-		d.tell(p.Notify, notify.Notice{Kind: notify.Certificate, Key: fmt.Sprintf("certificate/%s/%d-%d", name, year, week), Time: now,
-			Schedule: p.Name(), Run: out.Run, Subject: "a certificate ends soon", Text: oneLine(w)})
+		told = append(told, d.notices(ctx, p, notify.Notice{Kind: notify.Certificate, Key: fmt.Sprintf("certificate/%s/%d-%d", name, year, week), Time: now,
+			Schedule: p.Name(), Run: out.Run, Subject: "a certificate ends soon", Text: oneLine(w)})...)
 	}
+	return told
 }
 
 // interrupted puts a slot back into the queue, whatever its retries: what was begun is brought to an end.
-func (d *Daemon) interrupted(p Plan, key journal.Key, how string) {
+func (d *Daemon) interrupted(runs context.Context, p Plan, key journal.Key, how string, told []journal.Notification) {
 	reason := reasonInterrupted + ": " + how
 	if key.Attempt >= maxAttempts {
 		reason = fmt.Sprintf("given up after %d attempts, the last one %s", key.Attempt, reason)
-		d.tellOf(p, key, notify.Failed, "failed", Outcome{Summary: reason, Remedy: "look what ends the service: exorunner history, and its log"}, d.Now())
-		d.finish(key, journal.SlotFailed, reason, nil)
+		out := Outcome{Summary: reason, Remedy: "look what ends the service: exorunner history, and its log"}
+		d.finish(runs, key, journal.SlotFailed, reason, nil, append(told, d.about(runs, p, key, notify.Failed, "failed", out, d.Now())...)...)
 		return
 	}
 	times := d.count(key.Schedule, func(s journal.Slot) bool {
 		return s.Due.Equal(key.Due) && strings.HasPrefix(s.Reason, reasonInterrupted)
 	})
-	d.finish(key, journal.SlotFailed, reason, &journal.Again{NotBefore: d.Now().Add(d.Patience(times)), Reason: reason})
+	d.finish(runs, key, journal.SlotFailed, reason, &journal.Again{NotBefore: d.Now().Add(d.Patience(times)), Reason: reason}, told...)
 }
 
 // count is of a schedule's newest slots.
@@ -172,74 +175,13 @@ func (d *Daemon) count(name string, fits func(journal.Slot) bool) (n int) {
 	return n
 }
 
-// restart is for a change that is in force only after one. That it is wanted, and that the slot goes on after it, is on
-// disk before the machine is asked.
-func (d *Daemon) restart(runs context.Context, p Plan, key journal.Key, out Outcome, now time.Time) {
-	recent := d.count(key.Schedule, func(s journal.Slot) bool {
-		return strings.HasPrefix(s.Reason, reasonRestart) && s.State == journal.SlotFailed && now.Sub(s.Ended) < restartSpan
-	})
-	_, open := p.Open(now)
-	why := ""
-	switch {
-	case p.Restart == RestartNever, p.Restart == "":
-		why = "the configuration says reboot: never"
-	case p.Restart == RestartAsk:
-		why = "the configuration says reboot: ask"
-	case !open:
-		why = "the window has closed"
-	case recent >= maxRestarts:
-		why = fmt.Sprintf("there were %d within a day already: this would go round in circles", recent)
-	case d.Restart == nil:
-		why = "this machine cannot be asked"
-	}
-	if out.RestartFor != "" {
-		out.Summary += "; wanted because " + out.RestartFor
-	}
-	if why != "" {
-		if p.Restart != RestartNever && p.Restart != "" {
-			d.tellOf(p, key, notify.Restart, "needs a restart of the machine", Outcome{Run: out.Run, Summary: out.Summary + "; not restarted: " + why,
-				Remedy: "restart the machine; exorunner goes on by itself"}, now)
-		}
-		if out.Verdict != Good {
-			d.bad(p, key, out, now)
-			return
-		}
-		d.finish(key, journal.SlotDone, out.Summary+"; the machine wants a restart, not done: "+why, nil)
-		return
-	}
-	reason := fmt.Sprintf("%s %d of at most %d", reasonRestart, recent+1, maxRestarts)
-	if out.RestartFor != "" {
-		reason += ": " + out.RestartFor
-	}
-	d.until.Store(now.Add(restartGrace).Unix())
-	if !d.finish(key, journal.SlotFailed, reason, &journal.Again{NotBefore: now, Reason: reason}) {
-		d.until.Store(0)
-		return
-	}
-	d.Point("restart.before")
-	d.Log.Warn("the machine is restarted", "slot", key.String())
-	if err := d.Restart(runs, "exorunner: "+key.Schedule+" has changed what only a restart brings into force"); err != nil {
-		d.until.Store(0)
-		d.Log.Error("the machine could not be restarted", "error", err)
-		d.tellOf(p, key, notify.Restart, "could not restart the machine", Outcome{Run: out.Run, Summary: oneLine(err.Error()), Remedy: "restart the machine; exorunner goes on by itself"}, now)
-	}
-}
-
-// Restarted says that the restart which was asked for is over while this process lives on, as on a modelled machine.
-func (d *Daemon) Restarted() { d.until.Store(0) }
-
-func (d *Daemon) restarting(now time.Time) bool {
-	until := time.Unix(d.until.Load(), 0)
-	return now.Before(until) && until.Sub(now) <= restartGrace
-}
-
 // settleFound deals with slots whose process died. A run that had come to its end is settled by what it recorded, so
 // that nothing is done twice; any other begins again.
 func (d *Daemon) settleFound(ctx context.Context) error {
 	for _, s := range d.Journal.Found().Slots {
 		p, known := d.plans[s.Schedule]
 		if !known {
-			d.finish(s.Key, journal.SlotFailed, reasonInterrupted+": its schedule is no longer configured", nil)
+			d.finish(ctx, s.Key, journal.SlotFailed, reasonInterrupted+": its schedule is no longer configured", nil)
 			continue
 		}
 		out, ended, err := d.recorded(ctx, s)
@@ -251,7 +193,7 @@ func (d *Daemon) settleFound(ctx context.Context) error {
 			continue
 		}
 		d.Log.Warn("a slot was interrupted", "slot", s.Key.String(), "run", s.Run)
-		d.interrupted(p, s.Key, "the service ended in the middle of it")
+		d.interrupted(ctx, p, s.Key, "the service ended in the middle of it", nil)
 	}
 	return nil
 }
@@ -275,12 +217,14 @@ func (d *Daemon) recorded(ctx context.Context, s journal.Slot) (out Outcome, end
 			return judge.Outcome(), true, err
 		}
 		for _, line := range events {
+			after = line.N
 			var e report.Event
 			if err := json.Unmarshal(line.Line, &e); err != nil {
-				return out, false, fmt.Errorf("run %s: event %d: %w", s.Run, line.N, err)
+				// A secret that was hidden in a number leaves a text. Without its end the run counts as interrupted.
+				d.Log.Warn("an event cannot be read and is passed over", "run", s.Run, "event", line.N, "error", err)
+				continue
 			}
 			judge.See(e)
-			after = line.N
 		}
 	}
 }

@@ -106,8 +106,8 @@ func TestWhatBecomesOfASlot(t *testing.T) {
 		"a restart of ours, and the run then waits": {outcomes: []Outcome{{Verdict: Waiting, Class: "transient", Restart: true}, {Verdict: Good}}, restart: RestartWindow, hours: 1,
 			want: []string{"hourly #1 01 13:00 failed", "hourly #2 01 13:00 done"}, restarts: 1},
 		"paused sign-ins use no attempt up": {outcomes: []Outcome{
-			{Verdict: Failed, Class: "never", NotBefore: newYear.Add(70 * time.Minute)}, {Verdict: Failed, Class: "never", NotBefore: newYear.Add(80 * time.Minute)},
-			{Verdict: Failed, Class: "never", NotBefore: newYear.Add(90 * time.Minute)}, {Verdict: Good}}, hours: 1,
+			{Verdict: Failed, Class: "never", Paused: true, NotBefore: newYear.Add(70 * time.Minute)}, {Verdict: Failed, Class: "never", Paused: true, NotBefore: newYear.Add(80 * time.Minute)},
+			{Verdict: Failed, Class: "never", Paused: true, NotBefore: newYear.Add(90 * time.Minute)}, {Verdict: Good}}, hours: 1,
 			want: []string{"hourly #1 01 13:00 failed", "hourly #2 01 13:00 failed", "hourly #3 01 13:00 failed", "hourly #4 01 13:00 done"}},
 	}
 	for name, c := range cases {

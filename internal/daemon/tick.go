@@ -18,12 +18,12 @@ import (
 // tick looks at the clock once. Sleep, hibernation, a clock that was set and a restart are all the same here: slots
 // that are due in the past.
 func (d *Daemon) tick(runs context.Context) {
+	d.problem.Store(nil)
 	d.reload(runs)
 	now := d.Now()
 	known, err := d.Journal.Schedules(runs)
 	if err != nil {
 		d.wrong("schedules", err)
-		return
 	}
 	beat := Beat{Time: now.UTC(), ConfigError: d.refused, Restarting: d.restarting(now)}
 	for _, s := range known {
@@ -43,11 +43,14 @@ func (d *Daemon) tick(runs context.Context) {
 			}
 		}
 	}
-	d.looked = now
 	d.noteHold(beat.ClockWrong)
+	d.steady.look(now)
 	d.prune(now)
 	if err := d.Journal.Broken(); err != nil {
 		d.wrong("journal", err)
+	}
+	if p := d.problem.Load(); p != nil {
+		beat.Problem = *p
 	}
 	d.Beat(beat)
 }
@@ -55,7 +58,7 @@ func (d *Daemon) tick(runs context.Context) {
 func state(s journal.Schedule) schedule.State {
 	out := schedule.State{Next: s.Next, Running: len(s.Claimed) > 0}
 	for _, w := range s.Waiting {
-		out.Waiting = append(out.Waiting, schedule.Waiting{Due: w.Due, Attempt: w.Attempt, NotBefore: w.NotBefore})
+		out.Waiting = append(out.Waiting, schedule.Waiting{Due: w.Due, Attempt: w.Attempt, NotBefore: w.NotBefore, PutOff: w.PutOff})
 	}
 	return out
 }
@@ -64,7 +67,9 @@ func state(s journal.Schedule) schedule.State {
 // again, and a new journal asks the disk anew.
 func (d *Daemon) wrong(what string, err error) {
 	d.Log.Error("cannot go on with "+what, "error", err)
-	if errors.Is(err, journal.ErrBroken) {
+	problem := oneLine(fmt.Sprintf("cannot go on with %s: %v", what, err))
+	d.problem.Store(&problem)
+	if errors.Is(err, journal.ErrBroken) || journal.Damaged(err) {
 		select {
 		case d.broken <- err:
 		default:
@@ -91,11 +96,10 @@ func (d *Daemon) carryOut(runs context.Context, p Plan, do schedule.Decision, no
 		return d.Journal.MoveNext(p.Name(), do.Next)
 	case schedule.Wait:
 		d.Log.Info("slot waits", "slot", key.String(), "until", do.Until, "reason", do.Reason)
-		err = d.Journal.Wait(key, do.Until, do.Reason, do.Next)
+		err = d.Journal.Wait(key, now, do.Until, do.Reason, do.Next)
 	case schedule.Skip:
 		d.Log.Warn("slot skipped", "slot", key.String(), "through", do.Through, "reason", do.Reason)
-		d.missed(p, do, now)
-		err = d.Journal.Skip(key, do.Through, now, do.Reason, do.Next)
+		err = d.skip(runs, p, do, now)
 	case schedule.Run:
 		d.Point("claim.before")
 		if err = d.Journal.Claim(key, now, do.Next); err == nil {
@@ -110,23 +114,38 @@ func (d *Daemon) carryOut(runs context.Context, p Plan, do schedule.Decision, no
 	return err
 }
 
-// missed tells of slots that did not run although somebody counts on them, or did not come to their end. That a retry
-// gave way to the next slot, or that a run was going on, is in the journal and no more.
-func (d *Daemon) missed(p Plan, do schedule.Decision, now time.Time) {
+// skip settles a slot, or a stretch of them, without a run. Slots of a stretch that have run already, before the clock
+// was put back, are passed by.
+func (d *Daemon) skip(ctx context.Context, p Plan, do schedule.Decision, now time.Time) error {
+	for {
+		key := journal.Key{Schedule: p.Name(), Due: do.Due, Attempt: do.Attempt}
+		err := d.Journal.Skip(key, do.Through, now, do.Reason, do.Next, d.missed(ctx, p, do, now)...)
+		next, ok := p.Next(do.Due)
+		if !errors.Is(err, journal.ErrTaken) || !ok || next.After(do.Through) {
+			return err
+		}
+		do.Due = next
+		do.Reason = fmt.Sprintf("missed: the slots from %s to %s; those before them had run", next.Format(time.RFC3339), do.Through.Format(time.RFC3339))
+	}
+}
+
+// missed are the notices about slots that did not run although somebody counts on them, or did not come to their end.
+// That a retry gave way to the next slot, or that a run was going on, is in the journal and no more.
+func (d *Daemon) missed(ctx context.Context, p Plan, do schedule.Decision, now time.Time) []journal.Notification {
 	if strings.Contains(do.Reason, "runs instead") {
-		return
+		return nil
 	}
 	n := notify.Notice{Kind: notify.Missed, Time: now, Schedule: p.Name(), Subject: p.Name() + " did not run", Text: do.Reason}
 	if do.Attempt > 1 {
 		n.Kind, n.Subject = notify.Failed, p.Name()+" did not come to its end"
 	}
-	n.Key = fmt.Sprintf("%s/%s/%d", n.Kind, p.Name(), do.Due.Unix())
+	n.Key = fmt.Sprintf("%s%d", notify.Key(n.Kind, p.Name()), do.Due.Unix())
 	for _, lost := range []string{"missed", "expired", "no window"} {
 		if strings.Contains(do.Reason, lost) {
-			d.tell(p.Notify, n)
-			return
+			return d.notices(ctx, p, n)
 		}
 	}
+	return nil
 }
 
 // start runs a claimed slot beside the ticks. Runs of several schedules follow one another: they work on one machine.
@@ -138,25 +157,40 @@ func (d *Daemon) start(runs context.Context, p Plan, key journal.Key) {
 		case <-runs.Done(): // it stays claimed, and the next start finds it
 			return
 		}
-		if runs.Err() != nil {
-			return
+		if runs.Err() == nil && d.mayBegin(runs, p, key) {
+			d.settle(runs, p, key, d.protected(runs, p, key))
 		}
-		if opens, shut := d.shut(p); shut {
-			d.finish(key, journal.SlotFailed, "the window closed before its turn came", &journal.Again{NotBefore: opens, Reason: "the window closed before its turn came"})
-			return
-		}
-		d.settle(runs, p, key, d.protected(runs, p, key))
 	})
 }
 
-// shut says whether the window closed while a slot waited for its turn, and when one opens again.
-func (d *Daemon) shut(p Plan) (opens time.Time, shut bool) {
+// mayBegin asks once more when a slot's turn has come: the machine may be going down, the window may have closed and the
+// deadline passed while it waited. What may not begin is settled here.
+func (d *Daemon) mayBegin(runs context.Context, p Plan, key journal.Key) bool {
 	now := d.Now()
-	if _, open := p.Open(now); open {
-		return time.Time{}, false
+	if until, down := d.goesDown(now); down {
+		d.putBack(runs, key, until, "the machine is restarted first")
+		return false
 	}
-	opens, ok := p.NextOpen(now)
-	return opens, ok
+	switch do := p.Begin(now, key.Due, key.Attempt); do.Do {
+	case schedule.Run:
+	case schedule.Skip:
+		d.finish(runs, key, journal.SlotFailed, do.Reason, nil, d.missed(runs, p, do, now)...)
+		return false
+	default:
+		d.putBack(runs, key, later(do.Until, now), do.Reason)
+		return false
+	}
+	if d.owed(runs, key) {
+		d.settle(runs, p, key, Outcome{Verdict: Good, Restart: true, Summary: "the restart that an attempt before this one asked for has not come"})
+		return false
+	}
+	return true
+}
+
+// putBack is for a slot that was claimed and could not begin: that uses no attempt up.
+func (d *Daemon) putBack(runs context.Context, key journal.Key, until time.Time, why string) {
+	reason := reasonInterrupted + " before it began: " + why
+	d.finish(runs, key, journal.SlotFailed, reason, &journal.Again{NotBefore: until, Reason: reason})
 }
 
 // protected is Work with a panic made an outcome: one playbook must not end the service for all.
@@ -190,12 +224,34 @@ func (d *Daemon) before(ctx context.Context, key journal.Key) string {
 	return ""
 }
 
-// prune lets the journal forget, once a day.
+// A steady is since when the clock on the wall and the one that cannot be set have agreed.
+type steady struct{ wall, mono time.Time }
+
+// look takes the time. Where it jumped, everything begins anew.
+func (s *steady) look(now time.Time) {
+	mono := time.Now()
+	if s.wall.IsZero() || now.Sub(s.wall)-mono.Sub(s.mono) > time.Minute || now.Sub(s.wall)-mono.Sub(s.mono) < -time.Minute {
+		s.wall, s.mono = now.Round(0), mono
+	}
+}
+
+func (s *steady) since() time.Duration { return time.Since(s.mono) }
+
+// prune lets the journal forget, once a day. By a clock that has just jumped, or that is further ahead of the last run
+// than anything is kept, nothing goes: what was removed by mistake is gone for good.
 func (d *Daemon) prune(now time.Time) {
-	if since := now.Sub(d.pruned); since > 0 && since < 24*time.Hour {
+	if since := now.Sub(d.pruned); since > 0 && since < 24*time.Hour || d.steady.since() < settleClock {
 		return
 	}
 	d.pruned = now
+	keep := d.config.Retention.Age
+	if e := d.config.Retention.Evidence; keep == 0 || e > 0 && e < keep {
+		keep = e
+	}
+	if keep > 0 && !d.newest.IsZero() && now.Sub(d.newest) > keep {
+		d.Log.Warn("nothing is removed from the journal: by this clock all of it would be too old", "clock", now.UTC().Format(time.RFC3339), "last_run", d.newest.Format(time.RFC3339))
+		return
+	}
 	gone, err := d.Journal.Prune(now, d.config.Retention)
 	if err != nil {
 		d.wrong("retention", err)

@@ -8,8 +8,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 func direct(t *testing.T, path string, statements ...string) {
@@ -31,6 +33,7 @@ func TestWhatIsNoJournalOfOursIsRefused(t *testing.T) {
 		want       string
 	}{
 		"of a newer program": {[]string{fmt.Sprintf("PRAGMA user_version = %d", len(migrations)+1)}, ErrNewer, "use the newer exorunner"},
+		"of no schema":       {[]string{"PRAGMA user_version = -1"}, ErrForeign, "its schema is -1"},
 		"of somebody else":   {[]string{"PRAGMA application_id = 7"}, ErrForeign, "its application id is 0x7"},
 	}
 	for name, c := range cases {
@@ -66,7 +69,7 @@ func TestMigrationKeepsACopy(t *testing.T) {
 		conn, err := db.Conn(ctx)
 		ok(t, err)
 		defer conn.Close()
-		return migrate(ctx, conn, dir, append(append([]string{}, migrations...), steps...))
+		return migrate(ctx, conn, dir, "", append(append([]string{}, migrations...), steps...))
 	}
 	if err := open("ALTER TABLE runs ADD COLUMN colour TEXT", "NO SQL"); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("migration to schema %d", now+2)) {
 		t.Fatalf("got %v, want the second step to fail", err)
@@ -124,6 +127,7 @@ func TestDamageIsNamedAndRecovered(t *testing.T) {
 		spoil func(*os.File, int64)
 		keeps bool // most of the runs
 	}{
+		"cut to nothing":              {func(f *os.File, _ int64) { _ = f.Truncate(0) }, false},
 		"the header is gone":          {spoil(0, 100, 0), false},
 		"no database at all":          {func(f *os.File, _ int64) { _ = f.Truncate(0); _, _ = f.WriteString(strings.Repeat("notes ", 1000)) }, false},
 		"a page in the middle":        {spoil(40*4096, 4096, 0xaa), true},
@@ -253,5 +257,102 @@ func TestAnotherProcessHoldsTheFile(t *testing.T) {
 	ok(t, j.BeginRun(sampleRun("r")))
 	if _, err := j.Run(context.Background(), "r"); err != nil {
 		t.Errorf("got %v, want it to go on once the file is free", err)
+	}
+}
+
+// Who takes the file away begins anew, and is told.
+func TestAJournalThatWasTakenAway(t *testing.T) {
+	dir := t.TempDir()
+	filled(t, dir, 1)
+	ok(t, os.Remove(filepath.Join(dir, fileName)))
+	var told []string
+	j := mustOpen(t, dir, Options{Ballast: -1, Warn: func(err error) { told = append(told, err.Error()) }})
+	ok(t, j.BeginRun(sampleRun("r")))
+	if len(told) != 1 || !strings.Contains(told[0], "is not there any more") {
+		t.Errorf("got %q, want that it is gone", told)
+	}
+}
+
+// A recovery that dies after the damaged file was put aside is brought to its end by whoever opens the journal next.
+func TestARecoveryThatDied(t *testing.T) {
+	dir := t.TempDir()
+	filled(t, dir, 3)
+	path := filepath.Join(dir, fileName)
+	ok(t, os.Rename(path, filepath.Join(dir, partName)))
+	runs, err := mustOpen(t, dir, Options{Ballast: -1}).Runs(t.Context(), Filter{})
+	if err != nil || len(runs) != 3 {
+		t.Errorf("got %d runs, %v; want the 3 that were recovered", len(runs), err)
+	}
+}
+
+// An older program that has the journal open would go on writing by its own schema.
+func TestNoMigrationUnderAnotherProcess(t *testing.T) {
+	dir := t.TempDir()
+	mustOpen(t, dir, Options{Ballast: -1})
+	direct(t, filepath.Join(dir, fileName), "ALTER TABLE slots DROP COLUMN put_off", "PRAGMA user_version = 1")
+	if _, err := Open(t.Context(), dir, Options{Ballast: -1}); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), "stop its service first") {
+		t.Errorf("got %v, want it held by the older one", err)
+	}
+}
+
+// A journal of the first schema is brought up to date, and so is a damaged one.
+func TestAJournalOfTheFirstSchema(t *testing.T) {
+	for name, damaged := range map[string]bool{"as it was": false, "damaged": true} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			j := mustOpen(t, dir, Options{Ballast: -1})
+			ok(t, j.PutSchedule("nightly", "f", begun, begun))
+			ok(t, j.Wait(slot1(1), begun, begun.Add(time.Hour), "outside the window", begun))
+			ok(t, j.Close())
+			path := filepath.Join(dir, fileName)
+			direct(t, path, "ALTER TABLE slots DROP COLUMN put_off", "PRAGMA user_version = 1", "PRAGMA wal_checkpoint(TRUNCATE)")
+			if damaged {
+				filler := strings.Repeat("x", 3000)
+				for range 30 {
+					direct(t, path, "INSERT INTO meta (key, value) VALUES (hex(randomblob(8)), '"+filler+"')")
+				}
+				direct(t, path, "PRAGMA wal_checkpoint(TRUNCATE)")
+				f, err := os.OpenFile(path, os.O_RDWR, 0)
+				ok(t, err)
+				info, err := f.Stat()
+				ok(t, err)
+				_, err = f.WriteAt(make([]byte, 8192), info.Size()-16384)
+				ok(t, errors.Join(err, f.Close()))
+				if _, err := Open(t.Context(), dir, Options{Ballast: -1}); !errors.Is(err, ErrDamaged) {
+					t.Fatalf("got %v, want damage", err)
+				}
+				ok(t, second(Recover(t.Context(), dir)))
+			}
+			j = mustOpen(t, dir, Options{Ballast: -1})
+			if s := schedule1(t, j); len(s.Waiting) != 1 || s.Waiting[0].Reason != "outside the window" {
+				t.Errorf("got %+v, want the slot that waits", s)
+			}
+		})
+	}
+}
+
+// What is written into a file that was taken away, nobody can read: the journal ends there.
+func TestAFileThatIsTakenAwayUnderIt(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows lets no file go that is open")
+	}
+	for name, take := range map[string]func(path string) error{
+		"removed": os.Remove,
+		"replaced": func(path string) error {
+			return errors.Join(os.Rename(path, path+".old"), os.WriteFile(path, nil, 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			j := mustOpen(t, dir, Options{Ballast: -1})
+			ok(t, j.BeginRun(sampleRun("r")))
+			ok(t, take(filepath.Join(dir, fileName)))
+			if err := j.BeginRun(sampleRun("s")); !errors.Is(err, ErrBroken) {
+				t.Errorf("got %v, want ErrBroken", err)
+			}
+			if err := j.Broken(); !errors.Is(err, ErrBroken) {
+				t.Errorf("got %v, want ErrBroken", err)
+			}
+		})
 	}
 }

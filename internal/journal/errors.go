@@ -82,5 +82,8 @@ func isFull(err error) bool { return primary(err) == codeFull || code(err) == co
 
 func isDamage(err error) bool { return primary(err) == codeCorrupt || primary(err) == codeNotADB }
 
+// Damaged says whether an error, of a question as well, is SQLite's word that the file is no sound one any more.
+func Damaged(err error) bool { return errors.Is(err, ErrDamaged) || isDamage(err) }
+
 // ofBatch says that an error is not about one record but about the file: the whole transaction is over.
 func ofBatch(err error) bool { return code(err) != 0 && primary(err) != codeConstraint }

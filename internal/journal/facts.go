@@ -55,6 +55,14 @@ func (j *Journal) SignInFailed(account string, at time.Time) error {
 	})
 }
 
+// SignInForgiven takes one of those back: the account could sign in after all.
+func (j *Journal) SignInForgiven(account string, at time.Time) error {
+	return j.w.write(func(t *tx) error {
+		_, err := t.exec("DELETE FROM signins WHERE n = (SELECT max(n) FROM signins WHERE account = ? AND at = ?)", account, stored(at))
+		return err
+	})
+}
+
 // SignInFailures are those of an account since a moment, that one included, oldest first: what a breaker asks for.
 func (r *Reader) SignInFailures(ctx context.Context, account string, since time.Time) ([]time.Time, error) {
 	return query(ctx, r.db, "SELECT at FROM signins WHERE account = ? AND at >= ? ORDER BY at",
@@ -70,6 +78,7 @@ type Notification struct {
 	Due     time.Time `json:"due"` // not to be sent before
 
 	// Enqueue does not look at these.
+	N     int64     `json:"-"` // its place in the order in which they came
 	Tries int       `json:"tries"`
 	Sent  time.Time `json:"sent,omitzero"`
 	Error string    `json:"error,omitempty"`
@@ -78,12 +87,25 @@ type Notification struct {
 // Enqueue puts a notification in the queue, unless one with its key was ever there; added says which.
 func (j *Journal) Enqueue(n Notification) (added bool, err error) {
 	err = j.w.write(func(t *tx) error {
-		rows, err := t.exec(`INSERT INTO notifications (key, kind, body, created, due, tries, error) VALUES (?, ?, ?, ?, ?, 0, '')
-			ON CONFLICT DO NOTHING`, n.Key, n.Kind, n.Body, stored(n.Created), stored(n.Due))
+		rows, err := enqueueOne(t, n)
 		added = rows > 0
 		return err
 	})
 	return added && err == nil, err
+}
+
+func enqueue(t *tx, all []Notification) error {
+	for _, n := range all {
+		if _, err := enqueueOne(t, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func enqueueOne(t *tx, n Notification) (int64, error) {
+	return t.exec(`INSERT INTO notifications (key, kind, body, created, due, tries, error) VALUES (?, ?, ?, ?, ?, 0, '')
+		ON CONFLICT DO NOTHING`, n.Key, n.Kind, n.Body, stored(n.Created), stored(n.Due))
 }
 
 // NotificationSent takes it out of the queue.
@@ -105,11 +127,29 @@ func (j *Journal) NotificationFailed(key, reason string, at, next time.Time) err
 	})
 }
 
-// DueNotifications are those to be sent by now, the longest overdue first.
-func (r *Reader) DueNotifications(ctx context.Context, now time.Time, limit int) ([]Notification, error) {
-	return query(ctx, r.db, `SELECT key, kind, body, created, due, tries, sent, error FROM notifications
-		WHERE sent IS NULL AND due <= ? ORDER BY due, n`+atMost(limit),
-		func(rows *sql.Rows) (n Notification, err error) {
-			return n, rows.Scan(&n.Key, &n.Kind, &n.Body, moment{&n.Created}, moment{&n.Due}, &n.Tries, moment{&n.Sent}, &n.Error)
-		}, now.UnixMilli())
+const notificationColumns = "SELECT n, key, kind, body, created, due, tries, sent, error FROM notifications "
+
+func scanNotification(rows *sql.Rows) (n Notification, err error) {
+	return n, rows.Scan(&n.N, &n.Key, &n.Kind, &n.Body, moment{&n.Created}, moment{&n.Due}, &n.Tries, moment{&n.Sent}, &n.Error)
+}
+
+// Unsent are the notifications in the queue whose keys begin so, in the order in which they came; "" is all.
+func (r *Reader) Unsent(ctx context.Context, prefix string, limit int) ([]Notification, error) {
+	return query(ctx, r.db, notificationColumns+"WHERE sent IS NULL AND substr(key, 1, length(?)) = ? ORDER BY n"+atMost(limit), scanNotification, prefix, prefix)
+}
+
+// UnsentTo are the beginnings of the keys in the queue, each once: what stands before a separator.
+func (r *Reader) UnsentTo(ctx context.Context, separator string) ([]string, error) {
+	return query(ctx, r.db, "SELECT DISTINCT substr(key, 1, instr(key, ?) - 1) FROM notifications WHERE sent IS NULL",
+		func(rows *sql.Rows) (name string, err error) { return name, rows.Scan(&name) }, separator)
+}
+
+// Notified are the newest notifications whose keys begin so, sent ones too.
+func (r *Reader) Notified(ctx context.Context, prefix string, limit int) ([]Notification, error) {
+	return query(ctx, r.db, notificationColumns+"WHERE substr(key, 1, length(?)) = ? ORDER BY n DESC"+atMost(limit), scanNotification, prefix, prefix)
+}
+
+// GivenUp are the notifications that never arrived and were given up since a moment.
+func (r *Reader) GivenUp(ctx context.Context, since time.Time) ([]Notification, error) {
+	return query(ctx, r.db, notificationColumns+"WHERE sent >= ? AND error <> '' ORDER BY n"+atMost(0), scanNotification, since.UnixMilli())
 }

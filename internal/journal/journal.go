@@ -121,6 +121,12 @@ func explain(ctx context.Context, dir string, err error) error {
 
 func open(ctx context.Context, dir string, o Options) (_ *Journal, err error) {
 	path := filepath.Join(dir, fileName)
+	if err := finishRecovery(dir); err != nil {
+		return nil, err
+	}
+	if err := gone(dir, o.Warn); err != nil {
+		return nil, err
+	}
 	if err := check(ctx, path); err != nil {
 		return nil, err
 	}
@@ -132,7 +138,7 @@ func open(ctx context.Context, dir string, o Options) (_ *Journal, err error) {
 	j.db = connect(path, 1, "_pragma=synchronous(2)", "_pragma=foreign_keys(1)")
 	conn, err := j.db.Conn(ctx)
 	if err == nil {
-		if err = migrate(ctx, conn, dir, migrations); err != nil {
+		if err = migrate(ctx, conn, dir, j.id, migrations); err != nil {
 			_ = conn.Close()
 		}
 	}
@@ -141,12 +147,13 @@ func open(ctx context.Context, dir string, o Options) (_ *Journal, err error) {
 		j.disown()
 		return nil, err
 	}
+	mark(dir, o.Warn)
 	b := newBallast(dir, o.Ballast)
 	if err := b.fill(); err != nil {
 		o.Warn(noBallast(err))
 	}
 	j.Reader = &Reader{db: connect(path, readers, "_pragma=query_only(1)")}
-	j.w = newWriter(conn, o, b)
+	j.w = newWriter(conn, path, o, b)
 	if j.found, err = j.reap(ctx); err != nil {
 		_ = j.Close()
 		return nil, err
@@ -204,6 +211,40 @@ func check(ctx context.Context, path string) error {
 	return &Damage{Path: path, Findings: findings}
 }
 
+// madeName is a file that says when the journal was made: without it, one that was cut to nothing would pass for one that
+// is to be made.
+const madeName = "journal.made"
+
+func mark(dir string, warn func(error)) {
+	path := filepath.Join(dir, madeName)
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		return
+	}
+	if err := os.WriteFile(path, []byte(time.Now().UTC().Format(time.RFC3339)+"\n"), 0o600); err != nil {
+		warn(fmt.Errorf("journal: %w", err))
+	}
+}
+
+// gone finds a journal that was there and has nothing in it any more. One whose file was taken away begins anew, and that
+// is said: a person may have done it.
+func gone(dir string, warn func(error)) error {
+	made, err := os.ReadFile(filepath.Join(dir, madeName))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	path, on := filepath.Join(dir, fileName), strings.TrimSpace(string(made))
+	switch info, err := os.Stat(path); {
+	case errors.Is(err, os.ErrNotExist):
+		warn(fmt.Errorf("journal: %s, which was made on %s, is not there any more: a new one begins, and what was on record is lost", path, on))
+	case err == nil && info.Size() == 0 && settled(path):
+		return &Damage{Path: path, Findings: []string{"it was made on " + on + ", and is empty"}}
+	}
+	return nil
+}
+
 func newID() string {
 	b := make([]byte, 8)
 	_, _ = rand.Read(b) // never fails: https://pkg.go.dev/crypto/rand#Read
@@ -222,8 +263,13 @@ func (j *Journal) disown() {
 // Found is what Open came upon.
 func (j *Journal) Found() Found { return j.found }
 
-// Broken is nil, or an error wrapping ErrBroken.
-func (j *Journal) Broken() error { return j.w.brokenBy() }
+// Broken is nil, or an error wrapping ErrBroken. It looks whether the file is still there.
+func (j *Journal) Broken() error {
+	if err := j.w.brokenBy(); err != nil {
+		return err
+	}
+	return j.w.takenAway()
+}
 
 // Close writes what is still under way; it may be called again. Runs and slots that this process did not finish are
 // found by the next Open.

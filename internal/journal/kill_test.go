@@ -147,7 +147,7 @@ func TestKilledUnderLoadNothingAnsweredIsLost(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	dir, total := t.TempDir(), 0
+	dir, total, found := t.TempDir(), 0, 0
 	for round := range rounds {
 		cmd, out := startVictim(t, dir)
 		s := watch(out, 1+random.IntN(120), func() { _ = cmd.Process.Kill() })
@@ -162,9 +162,7 @@ func TestKilledUnderLoadNothingAnsweredIsLost(t *testing.T) {
 		if running, err := j.Runs(context.Background(), Filter{State: Running}); err != nil || len(running) > 0 {
 			t.Fatalf("round %d: got %v, %v, want every run ended or interrupted", round, running, err)
 		}
-		if len(j.Found().Runs) == 0 && round == 0 {
-			t.Errorf("got nothing found after a kill")
-		}
+		found += len(j.Found().Runs)
 		total += len(s.lines)
 		ok(t, j.Close())
 	}
@@ -173,6 +171,9 @@ func TestKilledUnderLoadNothingAnsweredIsLost(t *testing.T) {
 	defer r.Close()
 	if c, err := r.VerifyChain(context.Background()); err != nil || len(c.Breaks) > 0 {
 		t.Errorf("chain: got %+v, %v", c, err)
+	}
+	if found == 0 { // one kill may meet no run
+		t.Error("got nothing found after any of the kills")
 	}
 	t.Logf("%d rounds, %d answers, none lost", rounds, total)
 }

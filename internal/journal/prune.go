@@ -26,7 +26,7 @@ func (j *Journal) Prune(now time.Time, r Retention) (p Pruned, err error) {
 		}
 	}
 	if r.Evidence > 0 {
-		err = j.w.write(func(t *tx) error { return pruneEvidence(t, now.Add(-r.Evidence), &p.Evidence) })
+		err = j.w.write(func(t *tx) error { return pruneEvidence(t, now, now.Add(-r.Evidence), &p.Evidence) })
 	}
 	if err == nil && r.Age > 0 {
 		err = j.w.write(func(t *tx) error { return pruneRest(t, now.Add(-r.Age), &p) })
@@ -34,17 +34,33 @@ func (j *Journal) Prune(now time.Time, r Retention) (p Pruned, err error) {
 	if err != nil {
 		return p, err
 	}
-	err = j.w.write(func(t *tx) error {
-		_, err := t.w.conn.ExecContext(t.ctx, "PRAGMA incremental_vacuum")
-		return err
-	})
-	if err != nil {
+	if err := j.giveBack(); err != nil {
 		return p, err
 	}
 	if err := j.w.ballast.fill(); err != nil {
 		j.w.warn(noBallast(err)) // it matters least
 	}
 	return p, nil
+}
+
+// vacuumStep is in pages, of one transaction: others must not wait long.
+const vacuumStep = 512
+
+// giveBack returns free pages to the disk.
+func (j *Journal) giveBack() error {
+	for left, before := 1, 0; left > 0 && left != before; {
+		before = left
+		err := j.w.write(func(t *tx) error {
+			if _, err := t.w.conn.ExecContext(t.ctx, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", vacuumStep)); err != nil {
+				return err
+			}
+			return t.w.conn.QueryRowContext(t.ctx, "PRAGMA freelist_count").Scan(&left)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pruneRuns removes the oldest that may go, pruneStep at most.
@@ -64,10 +80,10 @@ func pruneRuns(t *tx, now time.Time, r Retention, n *int64) (err error) {
 }
 
 // pruneEvidence removes from the old end only, and keeps the hash of the last piece that went: the chain goes on from
-// there.
-func pruneEvidence(t *tx, cutoff time.Time, n *int64) error {
+// there. A piece that is dated after today, by a clock that was wrong, keeps none.
+func pruneEvidence(t *tx, now, cutoff time.Time, n *int64) error {
 	var keep int64
-	if err := t.row("SELECT coalesce((SELECT min(n) FROM evidence WHERE at >= ?), (SELECT max(n) + 1 FROM evidence), 0)", []any{cutoff}, &keep); err != nil {
+	if err := t.row("SELECT coalesce((SELECT min(n) FROM evidence WHERE at >= ? AND at <= ?), (SELECT max(n) + 1 FROM evidence), 0)", []any{cutoff, now}, &keep); err != nil {
 		return err
 	}
 	var last int64

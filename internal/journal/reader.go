@@ -29,6 +29,9 @@ func OpenReader(ctx context.Context, dir string) (*Reader, error) {
 		db = connect(path, readers, "mode=ro", "immutable=1")
 		version, err = schemaOf(ctx, db)
 	}
+	if err == nil && version < 0 {
+		err = fmt.Errorf("%w: its schema is %d", ErrForeign, version)
+	}
 	if err == nil && version > len(migrations) {
 		err = fmt.Errorf("%w: it has schema %d and this program knows %d; use the newer exorunner", ErrNewer, version, len(migrations))
 	}

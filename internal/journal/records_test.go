@@ -17,13 +17,13 @@ func slot1(attempt int) Key { return Key{"nightly", begun, attempt} }
 func TestASlotIsClaimedOnce(t *testing.T) {
 	ctx, j := context.Background(), mustOpen(t, t.TempDir(), Options{})
 	ok(t, j.PutSchedule("nightly", "f1", begun, begun))
-	ok(t, j.Wait(slot1(1), begun.Add(time.Hour), "outside the window", begun.Add(24*time.Hour)))
-	ok(t, j.Wait(slot1(1), begun.Add(2*time.Hour), "a run goes on", begun.Add(24*time.Hour)))
+	ok(t, j.Wait(slot1(1), begun, begun.Add(time.Hour), "outside the window", begun.Add(24*time.Hour)))
+	ok(t, j.Wait(slot1(1), begun, begun.Add(2*time.Hour), "a run goes on", begun.Add(24*time.Hour)))
 	ok(t, j.Claim(slot1(1), begun.Add(2*time.Hour), begun.Add(24*time.Hour)))
 	later := begun.Add(48 * time.Hour)
 	for what, err := range map[string]error{
 		"claim": j.Claim(slot1(1), begun, later),
-		"wait":  j.Wait(slot1(1), begun, "x", later),
+		"wait":  j.Wait(slot1(1), begun, begun, "x", later),
 		"skip":  j.Skip(slot1(1), begun, begun, "x", later),
 	} {
 		if !errors.Is(err, ErrTaken) {
@@ -36,7 +36,7 @@ func TestASlotIsClaimedOnce(t *testing.T) {
 	}
 	ok(t, j.FinishSlot(slot1(1), begun.Add(3*time.Hour), SlotFailed, "unreachable", &Again{begun.Add(4 * time.Hour), "transient"}))
 	s = schedule1(t, j)
-	want := []Slot{{Key: slot1(2), State: SlotWaiting, NotBefore: begun.Add(4 * time.Hour), Reason: "transient"}}
+	want := []Slot{{Key: slot1(2), State: SlotWaiting, NotBefore: begun.Add(4 * time.Hour), PutOff: begun.Add(3 * time.Hour), Reason: "transient"}}
 	if diff := cmp.Diff(want, s.Waiting); diff != "" {
 		t.Errorf("the retry: -want +got\n%s", diff)
 	}
@@ -72,7 +72,7 @@ func schedule1(t *testing.T, j *Journal) Schedule {
 func TestAChangedScheduleBeginsAnew(t *testing.T) {
 	j := mustOpen(t, t.TempDir(), Options{})
 	ok(t, j.PutSchedule("nightly", "f1", begun, begun))
-	ok(t, j.Wait(slot1(1), begun.Add(time.Hour), "outside the window", begun.Add(24*time.Hour)))
+	ok(t, j.Wait(slot1(1), begun, begun.Add(time.Hour), "outside the window", begun.Add(24*time.Hour)))
 	ok(t, j.PutSchedule("nightly", "f1", begun, begun.Add(7*time.Hour)))
 	if s := schedule1(t, j); !s.Next.Equal(begun.Add(24*time.Hour)) || len(s.Waiting) != 1 {
 		t.Errorf("unchanged: got %+v, want it as it was", s)
@@ -96,9 +96,9 @@ func TestAChangedScheduleBeginsAnew(t *testing.T) {
 
 func TestTheQueueOfNotifications(t *testing.T) {
 	ctx, j := context.Background(), mustOpen(t, t.TempDir(), Options{})
-	due := func(at time.Time) string {
+	unsent := func(prefix string) string {
 		t.Helper()
-		all, err := j.DueNotifications(ctx, at, 0)
+		all, err := j.Unsent(ctx, prefix, 0)
 		ok(t, err)
 		var out []string
 		for _, n := range all {
@@ -106,29 +106,96 @@ func TestTheQueueOfNotifications(t *testing.T) {
 		}
 		return strings.Join(out, " ")
 	}
-	for i, key := range []string{"b", "a", "b"} {
+	for i, key := range []string{"x|b", "x|a", "x|b", "y|c"} {
 		added, err := j.Enqueue(Notification{Key: key, Kind: "mail", Body: "drift", Created: begun, Due: begun.Add(-time.Duration(i) * time.Minute)})
-		if err != nil || added != (i < 2) {
+		if err != nil || added != (i != 2) {
 			t.Errorf("%s: got %v, %v", key, added, err)
 		}
 	}
-	if got := due(begun); got != "a/0 b/0" {
-		t.Errorf("got %q, want the longest overdue first", got)
+	if all, of := unsent(""), unsent("x|"); all != "x|b/0 x|a/0 y|c/0" || of != "x|b/0 x|a/0" {
+		t.Errorf("got %q and %q, want all in their order, and those of one target", all, of)
 	}
-	ok(t, j.NotificationFailed("a", "no route", begun, begun.Add(time.Hour)))
-	if got := due(begun); got != "b/0" {
-		t.Errorf("got %q, want a put off", got)
+	ok(t, j.NotificationFailed("x|b", "no route", begun, begun.Add(time.Hour)))
+	ok(t, j.NotificationSent("x|a", begun))
+	if got := unsent("x|"); got != "x|b/1no route" {
+		t.Errorf("got %q, want the one that did not arrive", got)
 	}
-	ok(t, j.NotificationSent("b", begun))
-	if got := due(begun.Add(time.Hour)); got != "a/1no route" {
-		t.Errorf("got %q", got)
-	}
-	ok(t, j.NotificationFailed("a", "no route", begun, time.Time{}))
-	if got := due(begun.Add(1000 * time.Hour)); got != "" {
+	ok(t, j.NotificationFailed("x|b", "no route", begun, time.Time{}))
+	if got := unsent("x|"); got != "" {
 		t.Errorf("got %q, want none: one sent, one given up", got)
 	}
-	if added, err := j.Enqueue(Notification{Key: "b", Created: begun, Due: begun}); added || err != nil {
-		t.Errorf("sent before: got %v, %v, want it not added", added, err)
+	if all, err := j.GivenUp(ctx, begun); err != nil || len(all) != 1 || all[0].Key != "x|b" || !strings.Contains(all[0].Error, "given up") {
+		t.Errorf("given up: got %+v, %v", all, err)
+	}
+	if all, err := j.Notified(ctx, "x|", 1); err != nil || len(all) != 1 || all[0].Key != "x|a" {
+		t.Errorf("the newest: got %+v, %v", all, err)
+	}
+	if added, err := j.Enqueue(Notification{Key: "x|b", Created: begun, Due: begun}); added || err != nil {
+		t.Errorf("given up before: got %v, %v, want it not added", added, err)
+	}
+}
+
+// What is told of a slot is on record with what became of it, or neither is.
+func TestSlotsAndWhatIsToldOfThem(t *testing.T) {
+	ctx, j := context.Background(), mustOpen(t, t.TempDir(), Options{})
+	told := func(key string) Notification { return Notification{Key: key, Created: begun, Due: begun} }
+	ok(t, j.PutSchedule("nightly", "f1", begun, begun))
+	ok(t, j.Skip(slot1(1), begun, begun, "missed", begun, told("x|1")))
+	if err := j.Skip(slot1(1), begun, begun, "missed", begun, told("x|2")); !errors.Is(err, ErrTaken) {
+		t.Errorf("got %v, want ErrTaken", err)
+	}
+	if err := j.FinishSlot(slot1(2), begun, SlotFailed, "x", nil, told("x|3")); !errors.Is(err, ErrNotFound) {
+		t.Errorf("got %v, want ErrNotFound", err)
+	}
+	ok(t, j.Claim(slot1(2), begun, begun))
+	ok(t, j.FinishSlot(slot1(2), begun, SlotFailed, "x", nil, told("x|4")))
+	all, err := j.Unsent(ctx, "", 0)
+	if err != nil || len(all) != 2 || all[0].Key != "x|1" || all[1].Key != "x|4" {
+		t.Errorf("got %+v, %v; want those of the slots that were settled", all, err)
+	}
+}
+
+// A clock that was wrong for a moment skips slots that have not come yet. They come.
+func TestASlotSkippedByAClockOfTheFuture(t *testing.T) {
+	ahead := begun.Add(48 * time.Hour)
+	for name, try := range map[string]func(*Journal) error{
+		"claim": func(j *Journal) error { return j.Claim(slot1(1), begun, ahead) },
+		"wait":  func(j *Journal) error { return j.Wait(slot1(1), begun, ahead, "the window", ahead) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := mustOpen(t, t.TempDir(), Options{})
+			ok(t, j.PutSchedule("nightly", "f1", begun, begun))
+			ok(t, j.Skip(slot1(1), ahead, ahead, "missed", ahead))
+			ok(t, try(j))
+			if s := schedule1(t, j); len(s.Claimed)+len(s.Waiting) != 1 {
+				t.Errorf("got %+v, want the slot", s)
+			}
+		})
+	}
+}
+
+// A schedule that was removed while its run went on gets no retry: nobody would skip it, and it would run when the name
+// comes back.
+func TestNoRetryOfARemovedSchedule(t *testing.T) {
+	j := mustOpen(t, t.TempDir(), Options{})
+	ok(t, j.PutSchedule("nightly", "f1", begun, begun))
+	ok(t, j.Claim(slot1(1), begun, begun))
+	ok(t, j.RemoveSchedule("nightly", begun))
+	ok(t, j.FinishSlot(slot1(1), begun, SlotFailed, "x", &Again{begun, "x"}))
+	if slots, err := j.Slots(context.Background(), "", 0); err != nil || len(slots) != 1 || slots[0].State != SlotFailed {
+		t.Errorf("got %+v, %v; want the one slot, failed", slots, err)
+	}
+}
+
+func TestASignInThatWentWellAfterAll(t *testing.T) {
+	ctx, j := context.Background(), mustOpen(t, t.TempDir(), Options{})
+	for range 2 {
+		ok(t, j.SignInFailed("app", begun))
+	}
+	ok(t, j.SignInForgiven("app", begun))
+	ok(t, j.SignInForgiven("app", begun.Add(time.Second)))
+	if failed, err := j.SignInFailures(ctx, "app", begun); err != nil || len(failed) != 1 {
+		t.Errorf("got %v, %v; want one", failed, err)
 	}
 }
 
@@ -324,4 +391,23 @@ func FuzzVerifyExport(f *testing.F) {
 			t.Errorf("got head %q", head)
 		}
 	})
+}
+
+// One piece of evidence that is dated by a clock of the future keeps the others from going, if nobody looks.
+func TestEvidenceOfTheFutureIsNotKeptForEver(t *testing.T) {
+	j := mustOpen(t, t.TempDir(), Options{Ballast: -1})
+	add := func(at time.Time) {
+		ok(t, second(j.AddEvidence(Evidence{Run: "r", Task: "t", Time: at, Data: []byte(`{}`)})))
+	}
+	add(time.Date(2106, 1, 1, 0, 0, 0, 0, time.UTC))
+	for i := range 10 {
+		add(begun.Add(time.Duration(i) * time.Hour))
+	}
+	p, err := j.Prune(begun.Add(7*time.Hour), Retention{Evidence: time.Hour})
+	if err != nil || p.Evidence != 7 {
+		t.Errorf("got %+v, %v; want 7 pieces gone", p, err)
+	}
+	if c, err := j.VerifyChain(t.Context()); err != nil || len(c.Breaks) > 0 || c.Pieces != 4 {
+		t.Errorf("got %+v, %v", c, err)
+	}
 }

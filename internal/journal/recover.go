@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -31,7 +32,7 @@ func Recover(ctx context.Context, dir string) (Recovered, error) {
 		}
 	}
 	r := Recovered{Kept: map[string]int64{}, Lost: map[string]int64{}}
-	part := filepath.Join(dir, "recovered.part")
+	part := filepath.Join(dir, partName)
 	if err := r.rebuild(ctx, dir, part); err != nil {
 		return r, fmt.Errorf("journal: recovery: %w", err)
 	}
@@ -43,6 +44,23 @@ func Recover(ctx context.Context, dir string) (Recovered, error) {
 		return r, fmt.Errorf("journal: recovery: %w", err)
 	}
 	return r, nil
+}
+
+// partName is the new file until it takes the place of the damaged one.
+const partName = "recovered.part"
+
+// finishRecovery brings one to its end whose process died at the very last: the damaged file was put aside, which comes
+// after the new one is complete.
+func finishRecovery(dir string) error {
+	path := filepath.Join(dir, fileName)
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	err := os.Rename(filepath.Join(dir, partName), path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // putAside moves the file and its log into a folder of their own, under their names: SQLite finds a log by its name.
@@ -83,7 +101,7 @@ func (r *Recovered) rebuild(ctx context.Context, dir, part string) error {
 }
 
 func (r *Recovered) fill(ctx context.Context, to *sql.Conn, dir string) error {
-	if err := migrate(ctx, to, dir, migrations); err != nil {
+	if err := migrate(ctx, to, dir, "", migrations); err != nil {
 		return err
 	}
 	from := connectDamaged(filepath.Join(dir, fileName))
@@ -100,6 +118,10 @@ func (r *Recovered) table(ctx context.Context, from *sql.DB, to *sql.Conn, table
 	names, err := columnsOf(ctx, to, table)
 	if err != nil {
 		return err
+	}
+	// The damaged file may be of an older schema, which lacks a column.
+	if there, err := columnsOf(ctx, from, table); err == nil && len(there) > 0 {
+		names = slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(there, name) })
 	}
 	if _, err := to.ExecContext(ctx, "BEGIN"); err != nil {
 		return err
@@ -138,7 +160,7 @@ func (r *Recovered) orphans(ctx context.Context, to *sql.Conn) error {
 	return nil
 }
 
-func columnsOf(ctx context.Context, c *sql.Conn, table string) ([]string, error) {
+func columnsOf(ctx context.Context, c source, table string) ([]string, error) {
 	return query(ctx, c, "SELECT name FROM pragma_table_info('"+table+"')",
 		func(rows *sql.Rows) (name string, err error) { return name, rows.Scan(&name) })
 }

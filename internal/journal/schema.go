@@ -67,13 +67,16 @@ CREATE TABLE installed (
 ) STRICT;
 CREATE TABLE signins (n INTEGER PRIMARY KEY, account TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
 CREATE INDEX signins_at ON signins (account, at);
+`, `
+ALTER TABLE slots ADD COLUMN put_off INTEGER;
 `}
 
 // tables are in an order in which each comes after what it refers to.
 var tables = []string{"meta", "runs", "tasks", "attempts", "events", "evidence", "schedules", "slots", "notifications", "installed", "signins"}
 
-// migrate brings the file to the last of the steps, all in one transaction, after a copy of what was there.
-func migrate(ctx context.Context, c *sql.Conn, dir string, steps []string) error {
+// migrate brings the file to the last of the steps, all in one transaction, after a copy of what was there. Who has it
+// open beside us, owner, would go on writing as before: that is refused.
+func migrate(ctx context.Context, c *sql.Conn, dir, owner string, steps []string) error {
 	var version, mark, things int
 	for text, into := range map[string]*int{"PRAGMA user_version": &version, "PRAGMA application_id": &mark, "SELECT count(*) FROM sqlite_schema": &things} {
 		if err := c.QueryRowContext(ctx, text).Scan(into); err != nil {
@@ -83,6 +86,8 @@ func migrate(ctx context.Context, c *sql.Conn, dir string, steps []string) error
 	switch {
 	case things > 0 && mark != application:
 		return fmt.Errorf("%w: its application id is %#x", ErrForeign, mark)
+	case version < 0:
+		return fmt.Errorf("%w: its schema is %d", ErrForeign, version)
 	case version > len(steps):
 		return fmt.Errorf("%w: it has schema %d and this program knows %d; use the newer exorunner", ErrNewer, version, len(steps))
 	case version == len(steps):
@@ -93,6 +98,11 @@ func migrate(ctx context.Context, c *sql.Conn, dir string, steps []string) error
 			return err
 		}
 	default:
+		for _, other := range owners(dir) {
+			if other != ownerFile(dir, owner) && alive(other) {
+				return fmt.Errorf("%w, of an older exorunner; stop its service first: the journal is to be brought up to date", ErrLocked)
+			}
+		}
 		if err := copyBefore(ctx, c, dir, version); err != nil {
 			return err
 		}

@@ -37,11 +37,18 @@ type Slot struct {
 	State     SlotState `json:"state"`
 	Through   time.Time `json:"through,omitzero"` // of a skip that is about several: the last
 	NotBefore time.Time `json:"not_before,omitzero"`
+	PutOff    time.Time `json:"put_off,omitzero"` // when it was made to wait
 	Reason    string    `json:"reason,omitempty"`
 	Run       string    `json:"run,omitempty"`
 	Claimed   time.Time `json:"claimed,omitzero"`
 	Ended     time.Time `json:"ended,omitzero"`
 }
+
+// Reasons of slots that waited and are skipped because what they were computed from no longer holds.
+const (
+	ReasonChanged = "the schedule was changed"
+	ReasonRemoved = "the schedule was removed"
+)
 
 // A Schedule is what is known of one.
 type Schedule struct {
@@ -68,7 +75,7 @@ func (j *Journal) PutSchedule(name, fingerprint string, now, next time.Time) err
 		case err != nil || known == fingerprint:
 			return err
 		}
-		if err := dropWaiting(t, name, now, "the schedule was changed"); err != nil {
+		if err := dropWaiting(t, name, now, ReasonChanged); err != nil {
 			return err
 		}
 		_, err = t.exec("UPDATE schedules SET fingerprint = ?, next = ? WHERE name = ?", fingerprint, next, name)
@@ -79,7 +86,7 @@ func (j *Journal) PutSchedule(name, fingerprint string, now, next time.Time) err
 // RemoveSchedule forgets a schedule that is no longer configured. Its slots stay, those that wait as skipped.
 func (j *Journal) RemoveSchedule(name string, now time.Time) error {
 	return j.w.write(func(t *tx) error {
-		if err := dropWaiting(t, name, now, "the schedule was removed"); err != nil {
+		if err := dropWaiting(t, name, now, ReasonRemoved); err != nil {
 			return err
 		}
 		_, err := t.exec("DELETE FROM schedules WHERE name = ?", name)
@@ -102,35 +109,45 @@ func moveNext(t *tx, schedule string, next time.Time) error {
 }
 
 // Claim takes a slot for this process and moves the schedule on to next, in one piece. Where the slot was claimed or
-// settled before it returns an error wrapping ErrTaken, and has moved the schedule on all the same.
+// settled before it returns an error wrapping ErrTaken, and has moved the schedule on all the same. A slot that was
+// skipped at a time which has not come yet, by a clock that was wrong, is not settled.
 func (j *Journal) Claim(k Key, now, next time.Time) error {
-	return j.settle(k, next, `INSERT INTO slots (schedule, due, attempt, state, reason, run, owner, claimed) VALUES (?, ?, ?, 'claimed', '', '', ?, ?)
-		ON CONFLICT DO UPDATE SET state = 'claimed', not_before = NULL, reason = '', owner = excluded.owner, claimed = excluded.claimed
-		WHERE state = 'waiting'`, j.id, now)
+	return j.settle(k, next, nil, `INSERT INTO slots (schedule, due, attempt, state, reason, run, owner, claimed) VALUES (?, ?, ?, 'claimed', '', '', ?, ?)
+		ON CONFLICT DO UPDATE SET state = 'claimed', not_before = NULL, put_off = NULL, through = NULL, ended = NULL, reason = '',
+		owner = excluded.owner, claimed = excluded.claimed WHERE `+free, j.id, now, now)
 }
 
 // Wait puts a slot off: it is a waiting one from now on, begun at until or later. ErrTaken as for Claim.
-func (j *Journal) Wait(k Key, until time.Time, reason string, next time.Time) error {
-	return j.settle(k, next, `INSERT INTO slots (schedule, due, attempt, state, reason, run, owner, not_before) VALUES (?, ?, ?, 'waiting', ?, '', '', ?)
-		ON CONFLICT DO UPDATE SET not_before = excluded.not_before, reason = excluded.reason WHERE state = 'waiting'`, reason, until)
+func (j *Journal) Wait(k Key, now, until time.Time, reason string, next time.Time) error {
+	return j.settle(k, next, nil, `INSERT INTO slots (schedule, due, attempt, state, reason, run, owner, not_before, put_off) VALUES (?, ?, ?, 'waiting', ?, '', '', ?, ?)
+		ON CONFLICT DO UPDATE SET state = 'waiting', not_before = excluded.not_before, put_off = excluded.put_off, through = NULL, ended = NULL,
+		reason = excluded.reason WHERE `+free, reason, until, now, now)
 }
 
-// Skip settles a slot, and all after it up to through, without a run. ErrTaken as for Claim.
-func (j *Journal) Skip(k Key, through, now time.Time, reason string, next time.Time) error {
-	return j.settle(k, next, `INSERT INTO slots (schedule, due, attempt, state, reason, run, owner, through, ended) VALUES (?, ?, ?, 'skipped', ?, '', '', ?, ?)
+// Skip settles a slot, and all after it up to through, without a run. What is told about it goes into the queue in the
+// same piece, unless the slot was taken. ErrTaken as for Claim.
+func (j *Journal) Skip(k Key, through, now time.Time, reason string, next time.Time, told ...Notification) error {
+	return j.settle(k, next, told, `INSERT INTO slots (schedule, due, attempt, state, reason, run, owner, through, ended) VALUES (?, ?, ?, 'skipped', ?, '', '', ?, ?)
 		ON CONFLICT DO UPDATE SET state = 'skipped', reason = excluded.reason, through = excluded.through, ended = excluded.ended
-		WHERE state = 'waiting'`, reason, through, now)
+		WHERE `+free, reason, through, now, now)
 }
+
+// free is the condition of a slot that nobody has and nobody has settled yet.
+const free = "state = 'waiting' OR state = 'skipped' AND ended > ?"
 
 // settle records one decision about a slot. What changes no row met a slot that is claimed or settled.
-func (j *Journal) settle(k Key, next time.Time, statement string, args ...any) error {
+func (j *Journal) settle(k Key, next time.Time, told []Notification, statement string, args ...any) error {
 	taken := false
 	err := j.w.write(func(t *tx) error {
 		n, err := t.exec(statement, append([]any{k.Schedule, k.Due, k.Attempt}, args...)...)
 		if err != nil {
 			return err
 		}
-		taken = n == 0
+		if taken = n == 0; !taken {
+			if err := enqueue(t, told); err != nil {
+				return err
+			}
+		}
 		return moveNext(t, k.Schedule, next)
 	})
 	if err == nil && taken {
@@ -145,15 +162,19 @@ type Again struct {
 	Reason    string
 }
 
-// FinishSlot ends a claimed slot, done or failed, and puts its retry in the queue in the same piece; nil is no retry.
-// It also ends a slot that a dead process had claimed.
-func (j *Journal) FinishSlot(k Key, ended time.Time, state SlotState, reason string, again *Again) error {
+// FinishSlot ends a claimed slot, done or failed, and puts its retry and what is told about it in their queues in the
+// same piece; nil is no retry. It also ends a slot that a dead process had claimed. A schedule that was removed meanwhile
+// gets no retry.
+func (j *Journal) FinishSlot(k Key, ended time.Time, state SlotState, reason string, again *Again, told ...Notification) error {
 	if state != SlotDone && state != SlotFailed {
 		return fmt.Errorf("%s: ends done or failed, not %q", k, state)
 	}
 	return j.w.write(func(t *tx) error {
 		err := t.must(k.String(), "UPDATE slots SET state = ?, ended = ?, reason = ? WHERE schedule = ? AND due = ? AND attempt = ? AND state = 'claimed'",
 			string(state), ended, reason, k.Schedule, k.Due, k.Attempt)
+		if err == nil {
+			err = enqueue(t, told)
+		}
 		if err != nil {
 			return err
 		}
@@ -164,16 +185,17 @@ func (j *Journal) FinishSlot(k Key, ended time.Time, state SlotState, reason str
 		if err != nil || again == nil {
 			return err
 		}
-		_, err = t.exec(`INSERT INTO slots (schedule, due, attempt, state, reason, run, owner, not_before) VALUES (?, ?, ?, 'waiting', ?, '', '', ?)
-			ON CONFLICT DO NOTHING`, k.Schedule, k.Due, k.Attempt+1, again.Reason, again.NotBefore)
+		_, err = t.exec(`INSERT INTO slots (schedule, due, attempt, state, reason, run, owner, not_before, put_off)
+			SELECT name, ?, ?, 'waiting', ?, '', '', ?, ? FROM schedules WHERE name = ?
+			ON CONFLICT DO NOTHING`, k.Due, k.Attempt+1, again.Reason, again.NotBefore, ended, k.Schedule)
 		return err
 	})
 }
 
-const slotColumns = "SELECT schedule, due, attempt, state, through, not_before, reason, run, claimed, ended FROM slots "
+const slotColumns = "SELECT schedule, due, attempt, state, through, not_before, put_off, reason, run, claimed, ended FROM slots "
 
 func scanSlot(rows *sql.Rows) (s Slot, err error) {
-	return s, rows.Scan(&s.Schedule, moment{&s.Due}, &s.Attempt, &s.State, moment{&s.Through}, moment{&s.NotBefore}, &s.Reason, &s.Run,
+	return s, rows.Scan(&s.Schedule, moment{&s.Due}, &s.Attempt, &s.State, moment{&s.Through}, moment{&s.NotBefore}, moment{&s.PutOff}, &s.Reason, &s.Run,
 		moment{&s.Claimed}, moment{&s.Ended})
 }
 
@@ -186,6 +208,11 @@ func (r *Reader) Slots(ctx context.Context, schedule string, limit int) ([]Slot,
 	var w where
 	w.text("schedule", schedule)
 	return r.slots(ctx, w.String()+" ORDER BY due DESC, attempt DESC"+atMost(limit), w.args...)
+}
+
+// Ended are the slots of all schedules that ended since a moment for a reason that begins so.
+func (r *Reader) Ended(ctx context.Context, since time.Time, reason string) ([]Slot, error) {
+	return r.slots(ctx, "WHERE ended >= ? AND substr(reason, 1, length(?)) = ? ORDER BY ended"+atMost(1000), since.UnixMilli(), reason, reason)
 }
 
 // Schedules are all that are known, by name, each with what of it is under way.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 )
@@ -26,6 +27,8 @@ type job struct {
 // next transaction, so that sixteen that write at once share a flush.
 type writer struct {
 	conn    *sql.Conn
+	path    string      // of the file, and
+	file    os.FileInfo // what it was when it was opened; nil: not known
 	redact  func([]byte) []byte
 	ballast *ballast
 	warn    func(error)
@@ -44,8 +47,9 @@ type writer struct {
 	dirty      bool
 }
 
-func newWriter(conn *sql.Conn, o Options, b *ballast) *writer {
-	w := &writer{conn: conn, redact: o.Redact, ballast: b, warn: o.Warn,
+func newWriter(conn *sql.Conn, path string, o Options, b *ballast) *writer {
+	file, _ := os.Stat(path) // without it nothing is compared
+	w := &writer{conn: conn, path: path, file: file, redact: o.Redact, ballast: b, warn: o.Warn,
 		jobs: make(chan *job, maxBatch), idle: make(chan struct{}), statements: map[string]*sql.Stmt{}}
 	go w.loop()
 	return w
@@ -152,6 +156,9 @@ func (w *writer) collect() (batch []*job, more bool) {
 func (w *writer) commit(batch []*job) {
 	err := w.brokenBy()
 	if err == nil {
+		err = w.takenAway()
+	}
+	if err == nil {
 		err = w.try(batch)
 	}
 	if isFull(err) && w.ballast.drop() {
@@ -175,6 +182,19 @@ func (w *writer) commit(batch []*job) {
 		}
 		w.mu.Unlock()
 	}
+}
+
+// takenAway finds that the file is another one, or none: what is written into one that was removed goes with its process,
+// and nobody can read it. Windows lets no file go that is open.
+func (w *writer) takenAway() error {
+	now, err := os.Stat(w.path)
+	if w.file == nil || err != nil && !errors.Is(err, os.ErrNotExist) || err == nil && os.SameFile(now, w.file) {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.broken = fmt.Errorf("%w: %s was taken away, or is another file now", ErrBroken, w.path)
+	return w.broken
 }
 
 // try runs a batch as one transaction. It returns an error that ends them all; a record's own error is in its job, and

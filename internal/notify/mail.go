@@ -2,11 +2,14 @@ package notify
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/wneessen/go-mail"
@@ -28,25 +31,26 @@ type Mail struct {
 
 var _ Sender = &Mail{}
 
-// Send implements Sender.
+// Send implements Sender. It returns when ctx ends, whatever the server does.
 func (m *Mail) Send(ctx context.Context, n Notice) error {
 	msg, err := m.message(n)
 	if err != nil {
 		return err
 	}
-	var line net.Conn
-	client, err := m.client(ctx, func(ctx context.Context, network, address string) (c net.Conn, err error) {
-		c, err = (&net.Dialer{}).DialContext(ctx, network, address)
-		line = c
-		return c, err
-	})
+	line := &hold{}
+	client, err := m.client(ctx, line.dial)
 	if err != nil {
 		return err
 	}
-	err = client.DialAndSendWithContext(ctx, msg)
-	if line != nil {
-		_ = line.Close() // the library leaves it open where the greeting or the encryption fails
+	// The library looks at ctx while it makes the connection, and not after.
+	ended := make(chan error, 1)
+	go func() { ended <- client.DialAndSendWithContext(ctx, msg) }()
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		err = ctx.Err()
 	}
+	line.close() // the library leaves it open where the greeting or the encryption fails
 	if err == nil {
 		return nil
 	}
@@ -59,6 +63,36 @@ func (m *Mail) Send(ctx context.Context, n Notice) error {
 	return err
 }
 
+// A hold has the connection of a client, to end it.
+type hold struct {
+	mu   sync.Mutex
+	line net.Conn
+	over bool
+}
+
+func (h *hold) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.over {
+		return nil, errors.Join(net.ErrClosed, c.Close())
+	}
+	h.line = c
+	return c, nil
+}
+
+func (h *hold) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.over = true
+	if h.line != nil {
+		_ = h.line.Close()
+	}
+}
+
 func (m *Mail) message(n Notice) (*mail.Msg, error) {
 	msg := mail.NewMsg()
 	if err := msg.From(m.From); err != nil {
@@ -69,7 +103,10 @@ func (m *Mail) message(n Notice) (*mail.Msg, error) {
 	}
 	msg.Subject(clip(n.Title(), 200))
 	msg.SetDateWithValue(n.Time)
-	msg.SetMessageID()
+	// The same for the same notice: one that comes twice, after a crash, is seen to be one.
+	sum := sha256.Sum256([]byte(n.Host + "\x00" + n.Key))
+	_, domain, _ := strings.Cut(m.From, "@")
+	msg.SetMessageIDWithValue(fmt.Sprintf("%x@%s", sum[:16], strings.Trim(domain, " >")))
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no robot answers
 	msg.SetBodyString(mail.TypeTextPlain, n.Body())
 	return msg, nil

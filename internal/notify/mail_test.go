@@ -2,9 +2,12 @@ package notify
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http/httptest"
 	"strings"
@@ -155,5 +158,35 @@ func TestASignInOverTLS(t *testing.T) {
 	m.TLS = nil
 	if err := m.Send(t.Context(), sample); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("got %v of a server that nobody vouches for, want a certificate error", err)
+	}
+}
+
+// A server that answers when it likes does not hold up who stops.
+func TestAMailServerThatTakesItsTime(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	asked := make(chan struct{})
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		fmt.Fprint(c, "220 hello\r\n")
+		_, _ = bufio.NewReader(c).ReadString('\n')
+		close(asked)
+		_, _ = io.Copy(io.Discard, c) // until the other side goes
+	}()
+	m := &Mail{Server: l.Addr().String(), Security: "none", From: "a@contoso.com", To: []string{"b@contoso.com"}}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- m.Send(ctx, sample) }()
+	<-asked
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that it was told to stop", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -184,7 +185,7 @@ func queue(t *testing.T, dir string, targets ...Target) *Queue {
 
 func tell(t *testing.T, q *Queue, kind Kind, key string, targets ...string) {
 	t.Helper()
-	if err := q.Tell(Notice{Kind: kind, Key: key, Time: noon}, targets); err != nil {
+	if err := q.Tell(t.Context(), Notice{Kind: kind, Key: key, Time: noon}, targets); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -241,7 +242,6 @@ func TestADeadTargetDelaysNobodyAndGetsItLater(t *testing.T) {
 		time.Sleep(8 * time.Hour)
 		stop()
 		loop.Wait()
-		slices.Sort(dead.got)
 		if !slices.Equal(dead.got, []string{"one", "two"}) {
 			t.Errorf("got %q in the end, want both, once", dead.got)
 		}
@@ -274,7 +274,7 @@ func TestWhatNeverArrivesIsGivenUp(t *testing.T) {
 					q.Deliver(t.Context())
 					q.Wait()
 				}
-				if due, err := q.Journal.DueNotifications(t.Context(), time.Now().Add(24*time.Hour), 0); err != nil || len(due) != 0 {
+				if due, err := q.Journal.Unsent(t.Context(), "", 0); err != nil || len(due) != 0 {
 					t.Errorf("got %v, %v still waiting, want none", due, err)
 				}
 				if c.tries > 0 && r.tries != c.tries {
@@ -304,3 +304,124 @@ func TestASenderThatPanicsOrHangs(t *testing.T) {
 type sender func(context.Context) error
 
 func (s sender) Send(ctx context.Context, _ Notice) error { return s(ctx) }
+
+// However many wait for a dead target, another one gets its own at once, and the dead one is not hammered.
+func TestABacklogOfOneTargetIsNobodyElses(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		dead, well := &recording{down: func() error { return errors.New("429") }}, &recording{}
+		q := queue(t, dir, Target{Name: "dead", Sender: dead}, Target{Name: "well", Sender: well})
+		defer q.Journal.Close()
+		for i := range batch + 100 {
+			tell(t, q, Drift, fmt.Sprint("old", i), "dead")
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		go q.Run(ctx, 15*time.Second)
+		time.Sleep(time.Minute)
+		tell(t, q, Failed, "urgent", "well")
+		time.Sleep(6 * time.Hour)
+		synctest.Wait()
+		stop()
+		if !slices.Equal(well.got, []string{"urgent"}) || dead.tries > 40 {
+			t.Errorf("the other one got %q, and there were %d tries at the dead one in six hours", well.got, dead.tries)
+		}
+		synctest.Wait()
+	})
+}
+
+// What was told first arrives first, also after it could not arrive for a while.
+func TestNoticesKeepTheirOrder(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		back := time.Now().Add(30 * time.Minute)
+		r := &recording{down: func() error {
+			if time.Now().Before(back) {
+				return errors.New("away")
+			}
+			return nil
+		}}
+		q := queue(t, dir, Target{Name: "x", Sender: r})
+		defer q.Journal.Close()
+		ctx, stop := context.WithCancel(t.Context())
+		go q.Run(ctx, 15*time.Second)
+		tell(t, q, Failed, "failed", "x")
+		time.Sleep(25 * time.Minute)
+		tell(t, q, Drift, "drift", "x")
+		time.Sleep(5 * time.Hour)
+		synctest.Wait()
+		stop()
+		if !slices.Equal(r.got, []string{"failed", "drift"}) {
+			t.Errorf("got %q", r.got)
+		}
+		synctest.Wait()
+	})
+}
+
+// A notice that arrived while the service was told to stop is not sent again by the next start.
+func TestAStopDuringADelivery(t *testing.T) {
+	n := 0
+	ctx, stop := context.WithCancel(t.Context())
+	q := queue(t, t.TempDir(), Target{Name: "x", Sender: sender(func(context.Context) error { n++; stop(); return nil })})
+	defer q.Journal.Close()
+	tell(t, q, Restart, "one", "x")
+	for _, ctx := range []context.Context{ctx, t.Context()} {
+		q.Deliver(ctx)
+		q.Wait()
+	}
+	if n != 1 {
+		t.Errorf("sent %d times, want once", n)
+	}
+}
+
+// Before its targets are known nothing is given up for want of them.
+func TestNothingIsGivenUpBeforeTheTargetsAreKnown(t *testing.T) {
+	r := &recording{}
+	q := queue(t, t.TempDir(), Target{Name: "x", Sender: r})
+	defer q.Journal.Close()
+	tell(t, q, Failed, "one", "x")
+	again := &Queue{Journal: q.Journal}
+	again.Deliver(t.Context())
+	again.Wait()
+	again.SetTargets([]Target{{Name: "x", Sender: r}})
+	again.Deliver(t.Context())
+	again.Wait()
+	if !slices.Equal(r.got, []string{"one"}) {
+		t.Errorf("got %q, want the notice", r.got)
+	}
+}
+
+func TestANoticeFromAClockOfTheFuture(t *testing.T) {
+	r := &recording{}
+	q := queue(t, t.TempDir(), Target{Name: "x", Sender: r})
+	defer q.Journal.Close()
+	now := time.Date(2106, 1, 1, 0, 0, 0, 0, time.UTC)
+	q.Now = func() time.Time { return now }
+	tell(t, q, Failed, "one", "x")
+	now = noon
+	q.Deliver(t.Context())
+	q.Wait()
+	if !slices.Equal(r.got, []string{"one"}) {
+		t.Errorf("got %q, want it sent by the clock that is right", r.got)
+	}
+}
+
+// That all is well again is news for those alone who heard something bad.
+func TestRecoveredIsForWhoHeardSomethingBad(t *testing.T) {
+	all, drift := &recording{}, &recording{}
+	q := queue(t, t.TempDir(), Target{Name: "all", Sender: all}, Target{Name: "drift", Only: []Kind{Drift, Recovered}, Sender: drift})
+	defer q.Journal.Close()
+	for i, kind := range []Kind{Recovered, Failed, Recovered, Recovered, Drift, Waiting, Recovered} {
+		n := Notice{Kind: kind, Schedule: "nightly", Key: fmt.Sprintf("%s%d", Key(kind, "nightly"), i)}
+		if err := q.Tell(t.Context(), n, []string{"all", "drift"}); err != nil {
+			t.Fatal(err)
+		}
+		q.Deliver(t.Context())
+		q.Wait()
+	}
+	if want := []string{"failed/nightly/1", "recovered/nightly/2", "drift/nightly/4", "waiting/nightly/5", "recovered/nightly/6"}; !slices.Equal(all.got, want) {
+		t.Errorf("got %q, want %q", all.got, want)
+	}
+	if want := []string{"drift/nightly/4", "recovered/nightly/6"}; !slices.Equal(drift.got, want) {
+		t.Errorf("got %q, want %q", drift.got, want)
+	}
+}

@@ -120,6 +120,13 @@ func (h *Host) Writes() int {
 	return h.writes
 }
 
+// Booted is when the machine was last restarted; zero if it never was.
+func (h *Host) Booted() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.model.Booted
+}
+
 // Query implements host.Reader. It works on a copy of the machine, so it cannot change it.
 func (h *Host) Query(ctx context.Context, c host.Call, out any) error {
 	if err := host.CheckQuery(c); err != nil {

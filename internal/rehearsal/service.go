@@ -130,7 +130,7 @@ func restartComputer(c *call) ([]any, error) {
 		}
 	}
 	clear(c.h.shared)
-	c.m.Pending = exr.PendingReboot{}
+	c.m.Pending, c.m.Booted = exr.PendingReboot{}, c.now
 	return nil, nil
 }
 

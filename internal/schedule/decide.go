@@ -38,6 +38,7 @@ type Waiting struct {
 	Due       time.Time
 	Attempt   int // from 1; more than 1 is a retry
 	NotBefore time.Time
+	PutOff    time.Time // when it was made to wait; zero if that is not known
 }
 
 // A State is what a journal knows of one schedule.
@@ -62,6 +63,7 @@ func (s *Schedule) Decide(now time.Time, state State) []Decision {
 	}
 	d.checkNext()
 	due := d.dues()
+	d.behindBy = len(due)
 	d.waiting(len(due) > 0)
 	for i, slot := range due {
 		d.next = s.following(slot)
@@ -71,6 +73,14 @@ func (s *Schedule) Decide(now time.Time, state State) []Decision {
 		d.slot(slot, 1, false)
 	}
 	return d.out
+}
+
+// Begin is what Decide says about one slot whose turn has come, however long it has waited for that: Run, or Wait or Skip
+// because its window has closed or its deadline has passed.
+func (s *Schedule) Begin(now, due time.Time, attempt int) Decision {
+	d := decider{s: s, now: now.Round(0).UTC()}
+	d.slot(due, attempt, true)
+	return d.out[0]
 }
 
 // following is Next with a zero time for none.
@@ -86,7 +96,9 @@ type decider struct {
 	running bool
 	next    time.Time
 	queued  int // slots that wait to begin for the first time
-	out     []Decision
+	// behindBy is how many slots are to begin now: more than one are made up for, the newest of them too.
+	behindBy int
+	out      []Decision
 }
 
 func (d *decider) add(decision Decision) {
@@ -134,11 +146,11 @@ func (d *decider) skipBefore(due []time.Time, count int) {
 		return
 	}
 	slot := d.next
-	reason := "missed"
+	reason, instead := "missed", ""
 	through := slot
 	if len(due) > 0 {
 		d.next = due[0]
-		reason += fmt.Sprintf("; the slot of %s runs instead", stamp(due[0]))
+		instead = fmt.Sprintf("; the slot of %s runs instead", stamp(due[0]))
 	} else {
 		d.next = d.s.following(d.now)
 	}
@@ -150,9 +162,9 @@ func (d *decider) skipBefore(due []time.Time, count int) {
 		if last, _ := d.s.newest(slot, before.Add(-1), 1); len(last) == 1 {
 			through = last[0]
 		}
-		reason = fmt.Sprintf("%s %s from %s to %s", counted(count), reason, stamp(slot), stamp(through))
+		reason = fmt.Sprintf("%s missed from %s to %s", counted(count), stamp(slot), stamp(through))
 	}
-	d.add(Decision{Do: Skip, Due: slot, Through: through, Attempt: 1, Reason: reason})
+	d.add(Decision{Do: Skip, Due: slot, Through: through, Attempt: 1, Reason: reason + instead})
 }
 
 // manySlots is where counting ends: a clock put forward by a lifetime makes millions.
@@ -196,7 +208,7 @@ func (d *decider) waiting(newSlot bool) {
 		switch {
 		case w.Attempt > 1 && newSlot:
 			d.skip(w.Due, w.Attempt, "the next slot of the schedule has come")
-		case w.NotBefore.After(d.now) && !d.tooFar(w.NotBefore):
+		case w.NotBefore.After(d.now) && !w.PutOff.After(d.now.Add(onTime)): // or else the clock was put back
 		default:
 			if w.Attempt == 1 {
 				d.queued--
@@ -204,12 +216,6 @@ func (d *decider) waiting(newSlot bool) {
 			d.slot(w.Due, w.Attempt, true)
 		}
 	}
-}
-
-// tooFar says that a slot waits for a moment that it would not be put off to today: the clock was put back.
-func (d *decider) tooFar(until time.Time) bool {
-	opens, ok := d.s.NextOpen(d.now)
-	return ok && until.After(opens.Add(d.s.splay+d.s.config.Retry.longest()+onTime))
 }
 
 func (d *decider) skip(due time.Time, attempt int, reason string) {
@@ -242,7 +248,8 @@ func (d *decider) shut(due time.Time, attempt int) {
 		d.skip(due, attempt, "another slot already waits for the window")
 		return
 	}
-	opens, ok := d.s.NextOpen(d.now)
+	next, ok := d.s.windows.next(d.now)
+	opens := next.opens
 	deadline := d.s.config.Deadline
 	switch {
 	case !ok:
@@ -252,22 +259,26 @@ func (d *decider) shut(due time.Time, attempt int) {
 		d.skip(due, attempt, fmt.Sprintf("expired: no window opens within %v of it, the next is %s", deadline, stamp(opens)))
 		return
 	}
-	// Machines that wait for the same window do not all begin with it.
-	if later := opens.Add(d.s.splay); d.allows(later, due) {
-		opens = later
-	}
-	d.wait(due, attempt, opens, "outside the window, which opens "+stamp(opens))
+	until := next.opens.Add(d.spread(next, due))
+	d.wait(due, attempt, until, "outside the window, which opens "+stamp(opens))
 }
 
-func (d *decider) allows(at, due time.Time) bool {
-	_, open := d.s.Open(at)
-	deadline := d.s.config.Deadline
-	return open && (deadline == 0 || at.Sub(due) <= deadline)
+// spread keeps machines that wait for the same window from all beginning with it. A splay that is longer than there is
+// time, to the end of the window or to the deadline, spreads them over that.
+func (d *decider) spread(window span, due time.Time) time.Duration {
+	splay, deadline := d.s.splay, d.s.config.Deadline
+	if room := window.closes.Sub(window.opens); !window.closes.IsZero() && splay >= room {
+		splay %= room
+	}
+	if room := due.Add(deadline).Sub(window.opens); deadline > 0 && splay > room {
+		splay %= room + 1
+	}
+	return splay.Truncate(time.Second)
 }
 
 // behind decides about a slot that is due while a run goes on.
 func (d *decider) behind(due time.Time, attempt int, waited bool) {
-	late := d.s.config.Missed.Policy == AllMissed && d.now.Sub(due) > onTime
+	late := d.s.config.Missed.Policy == AllMissed && (d.now.Sub(due) > onTime || d.behindBy > 1 || d.queued > 0)
 	limit := 0
 	switch {
 	case late:

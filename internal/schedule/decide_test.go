@@ -48,7 +48,11 @@ func TestDecide(t *testing.T) {
 	all := with(func(c *Config) { c.Missed = Missed{Policy: AllMissed, Max: 3} })
 	queue := with(func(c *Config) { c.Overlap = QueueOverlap })
 	waits := func(due string, attempt int, until string) Waiting {
-		return Waiting{utc(t, "2026-01-"+due), attempt, utc(t, "2026-01-"+until)}
+		return Waiting{Due: utc(t, "2026-01-"+due), Attempt: attempt, NotBefore: utc(t, "2026-01-"+until), PutOff: utc(t, "2026-01-"+due)}
+	}
+	putOff := func(w Waiting, at string) Waiting {
+		w.PutOff = utc(t, "2026-01-"+at)
+		return w
 	}
 	cases := map[string]struct {
 		config  Config
@@ -71,6 +75,10 @@ func TestDecide(t *testing.T) {
 			now: "05 09:30", next: "05 07:00", want: []string{"skip 05 07:00..05 09:00; next 05 10:00"}},
 		"all, to its limit": {config: all, now: "05 09:30", next: "04 22:00",
 			want: []string{"skip 04 22:00..05 06:00; next 05 07:00", "run 05 07:00; next 05 08:00", "wait 05 08:00 until 05 09:30; next 05 09:00", "wait 05 09:00 until 05 09:30; next 05 10:00"}},
+		"all, and the newest on time": {config: all, now: "05 10:00", next: "05 08:00",
+			want: []string{"run 05 08:00; next 05 09:00", "wait 05 09:00 until 05 10:00; next 05 10:00", "wait 05 10:00 until 05 10:00; next 05 11:00"}},
+		"all, a new one behind those that wait": {config: all, now: "05 11:00", next: "05 11:00", running: true, waiting: []Waiting{waits("05 10:00", 1, "05 10:00")},
+			want: []string{"wait 05 11:00 until 05 11:00; next 05 12:00"}},
 		"all, the second of them": {config: all, now: "05 09:40", next: "05 10:00", waiting: []Waiting{waits("05 08:00", 1, "05 09:30"), waits("05 09:00", 1, "05 09:30")},
 			want: []string{"run 05 08:00; next 05 10:00"}},
 		"the last slot of all": {config: Config{At: "2026-01-05 11:00"}, now: "05 11:00", next: "05 11:00", want: []string{"run 05 11:00; next none"}},
@@ -94,7 +102,7 @@ func TestDecide(t *testing.T) {
 		"the deadline is before the window": {config: with(func(c *Config) { c.Windows, c.Deadline = night.Windows, 6*time.Hour }), now: "05 11:00", next: "05 11:00",
 			want: []string{"skip 05 11:00; next 05 12:00"}},
 		"no window for a year": {config: with(func(c *Config) { c.Freezes = []Freeze{{From: "2026-01-01", To: "2028-01-01"}} }), now: "05 11:00", next: "05 11:00",
-			want: []string{"wait 05 11:00 until 02 00:00; next 05 12:00"}},
+			want: []string{"skip 05 11:00; next 05 12:00"}},
 
 		"a retry before its time": {config: hourly, now: "05 11:10", next: "05 12:00", waiting: []Waiting{waits("05 11:00", 2, "05 11:20")}},
 		"a retry is due":          {config: hourly, now: "05 11:20", next: "05 12:00", waiting: []Waiting{waits("05 11:00", 2, "05 11:20")}, want: []string{"run 05 11:00 #2; next 05 12:00"}},
@@ -108,7 +116,8 @@ func TestDecide(t *testing.T) {
 		"put back an hour":      {config: hourly, now: "05 10:30", next: "05 12:00", want: []string{"move; next 05 11:00"}},
 		"put back a day":        {config: hourly, now: "04 10:30", next: "05 11:00", want: []string{"move; next 04 11:00"}},
 		"put forward an hour":   {config: hourly, now: "05 11:30", next: "05 11:00", want: []string{"skip 05 11:00; next 05 12:00"}},
-		"put back under a wait": {config: hourly, now: "05 11:30", next: "05 12:00", waiting: []Waiting{waits("05 11:00", 2, "25 11:20")}, want: []string{"run 05 11:00 #2; next 05 12:00"}},
+		"put back under a wait": {config: hourly, now: "05 11:30", next: "05 12:00", waiting: []Waiting{putOff(waits("05 11:00", 2, "25 11:20"), "25 11:00")}, want: []string{"run 05 11:00 #2; next 05 12:00"}},
+		"a long wait is one":    {config: hourly, now: "05 11:30", next: "05 12:00", waiting: []Waiting{waits("05 11:00", 2, "05 18:00")}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -185,7 +194,7 @@ type ledger struct {
 	ends  time.Time
 }
 
-func (l *ledger) record(d Decision) {
+func (l *ledger) record(d Decision, now time.Time) {
 	key := fmt.Sprintf("%d/%d", d.Due.Unix(), d.Attempt)
 	l.state.Next = d.Next
 	l.state.Waiting = dropWaiting(l.state.Waiting, d)
@@ -196,7 +205,7 @@ func (l *ledger) record(d Decision) {
 	case Move, Hold:
 		return
 	case Wait:
-		l.state.Waiting = append(l.state.Waiting, Waiting{d.Due, d.Attempt, d.Until})
+		l.state.Waiting = append(l.state.Waiting, Waiting{d.Due, d.Attempt, d.Until, now})
 	case Run:
 		if l.state.Running {
 			l.t.Fatalf("a run of %v while that of %v goes on", d.Due, l.due)
@@ -237,7 +246,7 @@ func TestAMonth(t *testing.T) {
 			}
 			runs := len(l.runs)
 			for _, d := range s.Decide(now, l.state) {
-				l.record(d)
+				l.record(d, now)
 				if random.IntN(10) == 0 {
 					break // killed between two records; it asks again
 				}
@@ -258,7 +267,7 @@ func TestAMonth(t *testing.T) {
 			}
 		}
 		for _, d := range s.Decide(now, l.state) {
-			l.record(d)
+			l.record(d, now)
 		}
 		seen := map[int64]bool{}
 		for _, due := range l.runs {
@@ -294,5 +303,59 @@ func BenchmarkDecideAThousand(b *testing.B) {
 		for i, s := range all {
 			s.Decide(now, states[i])
 		}
+	}
+}
+
+// Whoever has waited for a turn is asked once more.
+func TestBegin(t *testing.T) {
+	night := Config{At: "2026-01-05 11:00", Deadline: 24 * time.Hour, Windows: []Window{{Opens: "22:00", Closes: "05:00"}}, Freezes: []Freeze{{From: "2026-01-07", To: "2029-01-01"}}}
+	cases := map[string]struct {
+		config Config
+		now    string
+		want   string
+	}{
+		"the window is open":       {night, "2026-01-05 23:00", "run 05 11:00 #2; next none"},
+		"the window has closed":    {night, "2026-01-05 21:00", "wait 05 11:00 #2 until 05 22:00; next none"},
+		"the deadline has passed":  {night, "2026-01-06 11:01", "skip 05 11:00 #2; next none"},
+		"no window will ever open": {Config{At: night.At, Windows: night.Windows, Freezes: night.Freezes}, "2026-01-08 11:01", "skip 05 11:00 #2; next none"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := must(t, c.config).Begin(utc(t, c.now), utc(t, "2026-01-05 11:00"), 2)
+			if text := tell([]Decision{got})[0]; text != c.want {
+				t.Errorf("got %q, want %q", text, c.want)
+			}
+		})
+	}
+}
+
+// A splay that is longer than the window, or than the time to the deadline, spreads machines over what there is.
+func TestASplayThatIsLongerThanTheWindow(t *testing.T) {
+	for name, c := range map[string]Config{
+		"the window":   {Windows: []Window{{Opens: "22:00", Closes: "23:00"}}},
+		"the deadline": {Windows: []Window{{Opens: "22:00", Closes: "05:00"}}, Deadline: 18*time.Hour + 30*time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			opens, most := utc(t, "2026-01-01 22:00"), 0
+			begin := map[time.Time]int{}
+			for i := range 200 {
+				c.Name, c.At, c.Zone, c.Splay = "x", "2026-01-01 12:00", "UTC", 8*time.Hour
+				s, err := New(c, fmt.Sprint("machine", i))
+				if err != nil {
+					t.Fatal(err)
+				}
+				next, _ := s.Next(utc(t, "2026-01-01 00:00"))
+				for _, d := range s.Decide(utc(t, "2026-01-01 12:01"), State{Next: utc(t, "2026-01-01 12:01")}) {
+					if d.Do != Wait || d.Until.Before(opens) || !d.Until.Before(opens.Add(time.Hour)) {
+						t.Fatalf("got %+v, slot %v; want it to begin inside of the window", d, next)
+					}
+					begin[d.Until]++
+					most = max(most, begin[d.Until])
+				}
+			}
+			if most > 10 {
+				t.Errorf("%d of 200 machines begin at the same moment", most)
+			}
+		})
 	}
 }

@@ -55,7 +55,7 @@ func TestWithoutRetryThereIsNone(t *testing.T) {
 }
 
 func TestTheWaitNeverLeavesItsBounds(t *testing.T) {
-	for _, r := range []Retry{{Attempts: 100}, {Attempts: 100, Wait: maxSpan, MaxWait: maxSpan}, {Attempts: 100, Wait: time.Hour, MaxWait: 1}, {Attempts: 100, Wait: 1}} {
+	for _, r := range []Retry{{Attempts: 100}, {Attempts: 100, Wait: maxSpan, MaxWait: maxSpan}, {Attempts: 100, MaxWait: 1}, {Attempts: 100, Wait: 1}} {
 		s := must(t, Config{Cron: "@daily", Retry: r})
 		ended := utc(t, "2106-02-07 06:28")
 		for attempt := 1; attempt < 100; attempt++ {

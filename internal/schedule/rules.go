@@ -62,7 +62,7 @@ func parseMoment(text string, zone *time.Location) (time.Time, error) {
 		if err == nil {
 			break
 		}
-		if at, err = time.Parse(form, text); err == nil {
+		if at, err = time.Parse(form, text); err == nil && at.Nanosecond() == 0 {
 			at = first(at.Unix(), zone)
 		}
 	}

@@ -72,11 +72,14 @@ const (
 // An Error is one thing that is wrong with a Config. New joins all there are.
 type Error struct {
 	Schedule string
-	Field    string // cron, window[1].opens
+	Field    string // cron, window[1].opens; "" is the schedule itself
 	What     string
 }
 
 func (e *Error) Error() string {
+	if e.Field == "" {
+		return fmt.Sprintf("schedule %q: %s", e.Schedule, e.What)
+	}
 	return fmt.Sprintf("schedule %q: %s: %s", e.Schedule, e.Field, e.What)
 }
 
@@ -86,6 +89,7 @@ const (
 
 	minEvery = time.Minute
 	maxSpan  = 10 * 366 * 24 * time.Hour
+	maxSplay = 7 * 24 * time.Hour
 	maxMake  = 100 // slots made up for, and attempts
 
 	// No slot is computed outside these years. RFC 3339 ends with 9999; local times a day either side must still fit.
@@ -124,6 +128,9 @@ func New(c Config, machine string) (*Schedule, error) {
 		return nil, err
 	}
 	s.print = fingerprint(c, machine)
+	if c.Zone == "" {
+		s.print = fingerprint(c, machine+localZone())
+	}
 	return s, nil
 }
 
@@ -156,7 +163,7 @@ func (c Config) rule(location *time.Location, p *problems) rule {
 		}
 	}
 	if given != 1 {
-		p.add("when", "give exactly one of at, every and cron; there are %d", given)
+		p.add("", "give exactly one of at, every and cron; there are %d", given)
 		return nil
 	}
 	if c.Anchor != "" && c.Every == 0 {
@@ -223,6 +230,12 @@ func (c Config) checkPolicies(p *problems) {
 		}
 	}
 	span("splay", c.Splay)
+	if c.Splay > maxSplay {
+		p.add("splay", "%v is more than %v: it spreads machines over a night, not over a season", c.Splay, maxSplay)
+	}
+	if c.Retry.MaxWait > 0 && c.Retry.Wait > c.Retry.MaxWait {
+		p.add("retry.max_wait", "%v is less than wait, %v", c.Retry.MaxWait, c.Retry.Wait)
+	}
 	span("missed.grace", c.Missed.Grace)
 	span("deadline", c.Deadline)
 	span("retry.wait", c.Retry.Wait)
@@ -248,6 +261,17 @@ func fingerprint(c Config, machine string) string {
 	}
 	sum := sha256.Sum256(append(text, machine...))
 	return hex.EncodeToString(sum[:])
+}
+
+// localZone tells one zone of the machine from another. Its own zone has no name in Go, whatever it is set to: what its
+// clock shows in two years of summers and winters has to do.
+func localZone() string {
+	var offsets []int
+	for month := range 24 {
+		_, offset := time.Date(2024, time.Month(1+month), 1, 0, 0, 0, 0, time.UTC).Local().Zone()
+		offsets = append(offsets, offset)
+	}
+	return fmt.Sprint(offsets)
 }
 
 // Name is the Config's.
@@ -280,11 +304,27 @@ func (s *Schedule) NextOpen(now time.Time) (time.Time, bool) {
 	return span.opens, ok
 }
 
-// Check is for the moment a service starts: a Schedule that New took and that can still do nothing from now on.
+// looked is how many slots ahead Check looks at.
+const looked = 20
+
+// Check is for the moment a service starts: a Schedule that New took and that can do nothing from now on.
 func (s *Schedule) Check(now time.Time) error {
 	if _, ok := s.NextOpen(now); !ok {
-		return &Error{s.config.Name, "window", fmt.Sprintf("none opens within a year of %s; look at freeze",
-			now.In(s.windows.zone).Format(time.DateOnly))}
+		field := "window"
+		if len(s.config.Windows) == 0 {
+			field = "freeze"
+		}
+		return &Error{s.config.Name, field, fmt.Sprintf("none opens within a year of %s; look at freeze", now.In(s.windows.zone).Format(time.DateOnly))}
 	}
-	return nil
+	seen := 0
+	for slot, ok := s.Next(now); ok && seen < looked; slot, ok = s.Next(slot) {
+		if s.Begin(slot, slot, 1).Do != Skip {
+			return nil
+		}
+		seen++
+	}
+	if seen == 0 { // none is ahead: it is over, which is no mistake
+		return nil
+	}
+	return &Error{s.config.Name, "deadline", fmt.Sprintf("no slot can ever begin: none of the next %d has a window within %v of it", seen, s.config.Deadline)}
 }

@@ -307,3 +307,35 @@ func TestFingerprintChangesWithTheConfig(t *testing.T) {
 		t.Errorf("got %q %q %q, want two equal and one other", a.Fingerprint(), b.Fingerprint(), c.Fingerprint())
 	}
 }
+
+// A machine that is given another zone computes its slots anew, where the schedule names none.
+func TestTheMachinesOwnZoneIsPartOfTheFingerprint(t *testing.T) {
+	local := time.Local
+	t.Cleanup(func() { time.Local = local })
+	prints := map[string]bool{}
+	for _, zone := range []string{"UTC", "Asia/Tokyo", "America/New_York", "America/Bogota"} {
+		location, err := time.LoadLocation(zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Local = location
+		for _, zone := range []string{"", "Europe/London"} {
+			s, err := New(Config{Name: "nightly", Cron: "@daily", Zone: zone}, "machine")
+			if err != nil {
+				t.Fatal(err)
+			}
+			prints[s.Fingerprint()] = true
+		}
+	}
+	if len(prints) != 5 {
+		t.Errorf("got %d fingerprints, want one for each zone of the machine, and one for the schedule that names its own", len(prints))
+	}
+}
+
+func TestAMomentHasNoPartsOfASecond(t *testing.T) {
+	for _, text := range []string{"2026-03-08 02:30:30.5", "2026-03-08T02:30:30.5Z"} {
+		if _, err := New(Config{Name: "x", At: text, Zone: "UTC"}, "m"); err == nil || !strings.Contains(err.Error(), "has parts of a second") {
+			t.Errorf("%s: got %v", text, err)
+		}
+	}
+}

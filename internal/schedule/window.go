@@ -115,6 +115,7 @@ func (ws windows) next(now time.Time) (span, bool) {
 	best, ok := span{}, false
 	if len(ws.all) == 0 {
 		best, ok = ws.thaw(span{opens: now})
+		ok = ok && best.opens.Before(now.AddDate(0, 0, searchOpen))
 	}
 	for _, w := range ws.all {
 		if s, found := ws.nextOf(w, now); found && (!ok || s.opens.Before(best.opens)) {

@@ -12,10 +12,12 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/mail"
 	"net/url"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -114,7 +116,12 @@ type Options struct {
 	Check func(*Site, Schedule) (declares []string, err error)
 }
 
-var scheduleName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
+// Wrong is an error of Options.Check about another field of the schedule than its playbook.
+type Wrong struct{ Field, What string }
+
+func (w *Wrong) Error() string { return w.What }
+
+var scheduleName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,79}$`)
 
 // Load reads a configuration. Its error is playbook.Errors.
 func Load(f playbook.File, o Options) (*Site, error) {
@@ -160,7 +167,11 @@ func (s *Site) playbooks(f playbook.File, o Options) error {
 			case errors.As(err, &errs):
 				theirs = append(theirs, errs...)
 			default:
-				all = append(all, playbook.Problem{Field: fmt.Sprintf("schedules[%d].playbook", i), What: err.Error()})
+				at, wrong := "playbook", (*Wrong)(nil)
+				if errors.As(err, &wrong) {
+					at = wrong.Field
+				}
+				all = append(all, playbook.Problem{Field: fmt.Sprintf("schedules[%d].%s", i, at), What: err.Error()})
 			}
 		}
 		return all
@@ -291,6 +302,10 @@ func (c *checker) all() {
 	if s.Retention.Runs < 0 {
 		c.add("retention.runs", "from 0, which keeps all")
 	}
+	if least := max(s.SignIns.Within, 7*24*time.Hour); s.Retention.Age > 0 && s.Retention.Age < least {
+		c.add("retention.age", "%v is too short: what is forgotten cannot be looked at; from %v, or 0, which keeps all", s.Retention.Age, least)
+	}
+	c.host()
 	c.varsFiles()
 	c.variables()
 }
@@ -314,6 +329,15 @@ func (c *checker) variables() {
 		if slices.Contains(own, name) {
 			c.add("secrets."+name, "stands under vars as well")
 		}
+	}
+}
+
+// host refuses what would mean this machine by mistake.
+func (c *checker) host() {
+	host := c.site.Host
+	name, _, _ := strings.Cut(host, ":")
+	if !slices.Contains([]string{"auto", "powershell", "pwsh"}, host) && name != "rehearsal" && !strings.ContainsAny(host, `/\`) {
+		c.add("host", "%q is none of auto, powershell, pwsh and rehearsal[:MACHINE], and no path of a PowerShell", host)
 	}
 }
 
@@ -352,7 +376,7 @@ func (c *checker) schedule(at string, one Schedule) {
 	for _, e := range each(err) {
 		var s *schedule.Error
 		if errors.As(e, &s) {
-			c.add(at+"."+s.Field, "%s", s.What)
+			c.add(strings.TrimSuffix(at+"."+s.Field, "."), "%s", s.What)
 		} else {
 			c.add(at, "%v", e)
 		}
@@ -373,7 +397,7 @@ func each(err error) []error {
 }
 
 func (c *checker) target(at string, t Target) {
-	web, mail := t.Kind == "webhook" || t.Kind == "teams", t.Kind == "mail"
+	web, isMail := t.Kind == "webhook" || t.Kind == "teams", t.Kind == "mail"
 	given := map[string]bool{
 		"url": t.URL != "", "url_secret": t.URLSecret != "", "authorization": t.Authorization != "",
 		"server": t.Server != "", "from": t.From != "", "to": len(t.To) > 0, "user": t.User != "", "password": t.Password != "",
@@ -384,25 +408,44 @@ func (c *checker) target(at string, t Target) {
 		}
 	}
 	for _, field := range []string{"server", "from", "to", "user", "password"} {
-		if given[field] && !mail {
+		if given[field] && !isMail {
 			c.add(at+"."+field, "belongs to mail, and this is %s", t.Kind)
 		}
-		if mail && !given[field] && field != "user" && field != "password" {
+		if isMail && !given[field] && field != "user" && field != "password" {
 			c.add(at, "mail wants %s", field)
 		}
 	}
 	switch {
 	case web:
 		c.web(at, t)
-	case mail:
-		if _, _, err := net.SplitHostPort(t.Server); t.Server != "" && err != nil {
+	case isMail:
+		if t.Server != "" && !hostPort(t.Server) {
 			c.add(at+".server", "%q is not host:port", t.Server)
 		}
+		c.addresses(at, t)
 		if given["user"] != given["password"] {
 			c.add(at, "user and password belong together")
 		}
 		if t.Security == "none" && given["password"] {
 			c.add(at+".security", "a password is not sent without encryption: use starttls or tls")
+		}
+	}
+}
+
+// hostPort says whether a text is a host and the number of a port.
+func hostPort(text string) bool {
+	host, port, err := net.SplitHostPort(text)
+	n, perr := strconv.Atoi(port)
+	return err == nil && perr == nil && host != "" && n > 0 && n < 1<<16
+}
+
+func (c *checker) addresses(at string, t Target) {
+	if _, err := mail.ParseAddress(t.From); t.From != "" && err != nil {
+		c.add(at+".from", "%q is no address of mail", t.From)
+	}
+	for i, to := range t.To {
+		if _, err := mail.ParseAddress(to); err != nil {
+			c.add(fmt.Sprintf("%s.to[%d]", at, i), "%q is no address of mail", to)
 		}
 	}
 }
@@ -419,6 +462,8 @@ func (c *checker) web(at string, t Target) {
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
 		c.add(at+".url", "not an address like https://host/path")
+	case u.Port() != "" && !hostPort(u.Host):
+		c.add(at+".url", "%s is not the number of a port", u.Port())
 	case u.User != nil || u.RawQuery != "":
 		c.add(at+".url", "a password or a query in an address is a secret: keep the address in a file and write url_secret: file:PATH")
 	}

@@ -93,7 +93,7 @@ func TestEverythingThatIsWrongHasItsPlace(t *testing.T) {
 		"a freeze without an end":            {`, to: "2027-01-04"`, "", "f.yaml:13:14: schedules[0].freeze[0].to: missing"},
 		"made up for without an end":         {"policy: once", "policy: all", "f.yaml:15:13: schedules[0].missed.max: the policy all wants"},
 		"retries without an end":             {"attempts: 3", "attempts: 1000", "f.yaml:16:23: schedules[0].retry.attempts: 1000 is not between"},
-		"two times":                          {"    splay: 20m\n", "    every: 1h\n", "f.yaml:7:5: schedules[0].when: give exactly one of at, every and cron; there are 2"},
+		"two times":                          {"    splay: 20m\n", "    every: 1h\n", "f.yaml:7:5: schedules[0]: give exactly one of at, every and cron; there are 2"},
 		"a number that YAML ate":             {"splay: 20m", "splay: 20", "f.yaml:14:12: splay: 20 has no unit"},
 		"a target that is not there":         {"notify: [team]", "notify: [taem]", `f.yaml:18:14: schedules[0].notify[0]: no target is called "taem"`},
 		"a secret that is none":              {`token: "env:TOKEN"`, "token: hunter2", "f.yaml:4:18: secrets.token: not a reference to a secret"},
@@ -105,6 +105,15 @@ func TestEverythingThatIsWrongHasItsPlace(t *testing.T) {
 		"mail without a server":              {"{name: log, kind: eventlog}", "{name: log, kind: mail, from: a@b.c, to: [a@b.c]}", "f.yaml:21:5: notify[1]: mail wants server"},
 		"a field of another kind":            {"{name: log, kind: eventlog}", "{name: log, kind: eventlog, from: a@b.c}", "f.yaml:21:39: notify[1].from: belongs to mail, and this is eventlog"},
 		"a password in the open":             {"{name: log, kind: eventlog}", `{name: log, kind: mail, server: "a:25", from: a@b.c, to: [a@b.c], user: u, password: "env:P", security: none}`, "notify[1].security: a password is not sent without encryption"},
+		"a host that is none":                {"host: rehearsal", "host: rehersal", `f.yaml:1:7: host: "rehersal" is none of auto`},
+		"a sender that is none":              {"{name: log, kind: eventlog}", `{name: log, kind: mail, server: "a:25", from: nonsense, to: [a@b.c]}`, `notify[1].from: "nonsense" is no address of mail`},
+		"a receiver that is none":            {"{name: log, kind: eventlog}", `{name: log, kind: mail, server: "a:25", from: a@b.c, to: [a@b.c, ""]}`, `notify[1].to[1]: "" is no address of mail`},
+		"a server without a host":            {"{name: log, kind: eventlog}", `{name: log, kind: mail, server: ":", from: a@b.c, to: [a@b.c]}`, `notify[1].server: ":" is not host:port`},
+		"a port that is none":                {`url_secret: "env:TEAMS"`, `url: "https://x.test:99999/"`, "notify[0].url: 99999 is not the number of a port"},
+		"a short memory":                     {"reboot: window", "reboot: window\nretention: {age: 1h}", "f.yaml:3:18: retention.age: 1h0m0s is too short"},
+		"a longest wait that is shorter":     {"wait: 10m, max_wait: 1h", "wait: 2h, max_wait: 1h", "f.yaml:16:46: schedules[0].retry.max_wait: 1h0m0s is less than wait, 2h0m0s"},
+		"a season of splay":                  {"splay: 20m", "splay: 100d", "f.yaml:14:12: schedules[0].splay: 2400h0m0s is more than"},
+		"a name without an end":              {"name: nightly", "name: " + strings.Repeat("x", 100), "is no name"},
 		"a file of variables that is away":   {"more.yaml", "less.yaml", "f.yaml:5:14: vars_files[0]: less.yaml: no such file"},
 		"two of one name":                    {"{name: log, kind: eventlog}", "{name: team, kind: eventlog}", `f.yaml:21:12: notify[1].name: "team" is the name of notify[0] as well`},
 	}
@@ -133,6 +142,15 @@ func TestAWindowThatNoFreezeLeavesOpen(t *testing.T) {
 	}
 }
 
+// A slot whose window lies after its deadline will never begin: that is found before the first night.
+func TestASlotThatCanNeverBegin(t *testing.T) {
+	text := strings.Replace(strings.Replace(good, `opens: "22:00", closes: "05:00"`, `opens: "04:10", closes: "05:00"`, 1), "deadline: 1d", "deadline: 10m", 1)
+	_, err := Load(playbook.File{Name: "f.yaml", Data: []byte(text)}, Options{Machine: "CE01", Open: files, Now: time.Date(2027, 1, 5, 0, 0, 0, 0, time.UTC)})
+	if err == nil || !strings.Contains(err.Error(), "f.yaml:17:15: schedules[0].deadline: no slot can ever begin") {
+		t.Errorf("got %v, want the place of the deadline", err)
+	}
+}
+
 func TestPlaybooksAreLookedAt(t *testing.T) {
 	theirs := &playbook.Error{File: "p.yaml", Line: 3, Column: 1, What: "unknown field"}
 	for name, c := range map[string]struct {
@@ -141,6 +159,7 @@ func TestPlaybooksAreLookedAt(t *testing.T) {
 	}{
 		"one that is not there": {errors.New("p.yaml: no such file"), "f.yaml:8:15: schedules[0].playbook: p.yaml: no such file"},
 		"one that is wrong":     {playbook.Errors{theirs}, "p.yaml:3:1: unknown field"},
+		"another field":         {&Wrong{"retry.wait", "is wrong"}, "f.yaml:16:32: schedules[0].retry.wait: is wrong"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Load(playbook.File{Name: "f.yaml", Data: []byte(good)}, Options{Open: files, Check: func(*Site, Schedule) ([]string, error) { return nil, c.err }})
