@@ -106,6 +106,11 @@ func (a *app) run(ctx context.Context, o *runOptions, args []string) error {
 	if err != nil {
 		return notInstalledHint(err)
 	}
+	if o.slot != nil && !t.rehearsal {
+		if err := trustedFiles(play); err != nil {
+			return fail(engine.StatusUsage, err)
+		}
+	}
 	if err := t.there(); err != nil {
 		return err
 	}

@@ -28,8 +28,9 @@ func newService(a *app) *cobra.Command {
 		Use:   "service",
 		Short: "The Windows service (or systemd unit): install, uninstall, start, stop, status",
 		Long: "service has the system start `exorunner serve` with the machine, and start it again if it dies.\n\n" +
-			"The account needs the right to log on as a service, and should be Cloud Extender's own: repositories, certificates\n" +
-			"and proxies belong to accounts. A group managed service account is written with its $ and has no password.\n",
+			"The account should be Cloud Extender's own: repositories, certificates and proxies belong to accounts. It is given the\n" +
+			"right to log on as a service, and access to the state folder. A group managed service account is written with its $\n" +
+			"and has no password.\n",
 	}
 	o := &installOptions{}
 	install := &cobra.Command{
@@ -95,6 +96,13 @@ func (a *app) installService(ctx context.Context, o *installOptions) error {
 	}
 	if err != nil {
 		return hinted(fail(engine.StatusFailed, fmt.Errorf("service %s: install: %w", serviceName, hidden(err, password))), "%s", asAdministrator)
+	}
+	dir, err := a.stateDir()
+	if err != nil {
+		return err
+	}
+	for _, w := range rights(o.account, dir) {
+		fmt.Fprintf(a.stderr, "warning: %s\n", w)
 	}
 	fmt.Fprintf(a.stdout, "%-12s%s, as %s, with %s\n", "installed", serviceName, orDefault(o.account, "the system's own account"), config)
 	fmt.Fprintf(a.stdout, "%-12sexorunner service start\n", "next")

@@ -12,3 +12,5 @@ func runManaged(run func(context.Context, func(func())) error) error {
 }
 
 func afterInstall() error { return nil }
+
+func rights(account, dir string) (warnings []string) { return nil }

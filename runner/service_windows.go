@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 	"unsafe"
 
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sys/windows/svc"
 	"golang.org/x/sys/windows/svc/mgr"
 
+	"exorunner/internal/access"
 	"exorunner/internal/engine"
 )
 
@@ -81,6 +83,25 @@ func (m *managed) code() (specific bool, code uint32) {
 		return true, uint32(e.status)
 	}
 	return true, engine.StatusFailed
+}
+
+// rights are what an account needs to be the service's: to log on as one, and to keep records in the state folder. What
+// could not be given is said, and is no error: an administrator of the domain may have it given otherwise.
+func rights(account, dir string) (warnings []string) {
+	if account == "" {
+		return nil
+	}
+	if err := access.LogOnAsService(account); err != nil {
+		warnings = append(warnings, fmt.Sprintf("%s was not given the right to log on as a service (%v): give it in secpol.msc, Local Policies, User Rights Assignment", account, err))
+	}
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		err = access.Grant(dir, account)
+	}
+	if err != nil {
+		warnings = append(warnings, fmt.Sprintf("%s was not given access to %s (%v): icacls %q /grant %q:(OI)(CI)F", account, dir, err, dir, account))
+	}
+	return warnings
 }
 
 // afterInstall is what the library does not know: more patience from one restart to the next, restarts after an end with

@@ -122,7 +122,24 @@ func (a *app) checkSchedule(s *site.Site, one site.Schedule, strict bool) ([]str
 	if strict && len(missing) > 0 {
 		return nil, fmt.Errorf("%s wants a value under vars, or in a file of vars_files, for %s", one.Playbook, strings.Join(missing, ", "))
 	}
+	if strict && !isRehearsal(s.Host) {
+		if err := trustedFiles(book); err != nil {
+			return nil, err
+		}
+	}
 	return book.Declares(), knownTags(book, one)
+}
+
+// trustedFiles refuses a playbook that others can change: a service does what it says. The shipped ones are in the program.
+func trustedFiles(book *playbook.Playbook) error {
+	for _, f := range book.Files {
+		if filepath.IsAbs(f.Name) {
+			if err := trusted(f.Name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // knownTags: with a tag that is misspelt nothing would be done, night after night.

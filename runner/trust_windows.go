@@ -4,14 +4,23 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/windows"
+
+	"exorunner/internal/access"
 )
 
 // trustedInstaller owns what belongs to Windows. https://learn.microsoft.com/windows-server/identity/ad-ds/manage/understand-security-identifiers
 const trustedInstaller = "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"
 
-// trusted refuses a file that an ordinary user made: %ProgramData% lets everybody make files, and what this one says is
-// done by a service.
+// trusted refuses a file that an ordinary user made or can change: %ProgramData% lets everybody make files, folders below
+// C:\ let every user change them, and what this one says is done by a service.
 func trusted(path string) error {
+	group, err := access.Broad(path, access.Write)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if group != "" {
+		return fmt.Errorf("%s: %s can change it, and a service obeys it: icacls %q /inheritance:d, then icacls %q /remove:g %q", path, group, path, path, group)
+	}
 	sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)

@@ -174,6 +174,14 @@ func (d *Daemon) Wake() {
 
 // Run works until ctx ends or the journal is broken. A run under way is told to stop then, and has StopAfter for it.
 func (d *Daemon) Run(ctx context.Context) error {
+	err := d.run(ctx)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) { // it was told to stop before it had begun
+		return nil
+	}
+	return err
+}
+
+func (d *Daemon) run(ctx context.Context) error {
 	d.defaults()
 	if d.wake == nil {
 		d.Prepare()

@@ -8,11 +8,13 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"exorunner/internal/access"
 )
 
 // makePrivate makes the folder where it is not there, and gives it to SYSTEM and Administrators alone, inheriting
 // nothing from above: %ProgramData% lets every user make files. Who is no administrator keeps access to a folder of
-// their own.
+// their own. A folder that no ordinary user can look into is left as it is.
 func makePrivate(dir string) error {
 	if err := onThisMachine(dir); err != nil {
 		return err
@@ -35,6 +37,10 @@ func makePrivate(dir string) error {
 		return err
 	}
 	if err := ownedByUs(dir); err != nil {
+		return err
+	}
+	// Who has a right there by name, the account of the service above all, keeps it.
+	if group, err := access.Broad(dir, access.Any); err != nil || group == "" {
 		return err
 	}
 	acl, _, err := sd.DACL()

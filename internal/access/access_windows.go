@@ -1,0 +1,134 @@
+package access
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// Rights of an access list. https://learn.microsoft.com/windows/win32/fileio/file-access-rights-constants
+const (
+	// Any is every right.
+	Any windows.ACCESS_MASK = 0xffffffff
+	// Write are the rights by which a file, or who may do what with it, is changed: data, appending, deleting, the access
+	// list, the owner; and the generic ones that hold these.
+	Write windows.ACCESS_MASK = 0x2 | 0x4 | windows.DELETE | windows.WRITE_DAC | windows.WRITE_OWNER | windows.GENERIC_WRITE | windows.GENERIC_ALL
+)
+
+// broad are the groups that everybody, or every user, belongs to.
+var broad = map[windows.WELL_KNOWN_SID_TYPE]string{
+	windows.WinWorldSid: "Everyone", windows.WinAuthenticatedUserSid: "Authenticated Users", windows.WinBuiltinUsersSid: "Users",
+	windows.WinInteractiveSid: "INTERACTIVE", windows.WinNetworkSid: "NETWORK", windows.WinAnonymousSid: "ANONYMOUS LOGON",
+	windows.WinBuiltinGuestsSid: "Guests", windows.WinAccountDomainUsersSid: "Domain Users",
+}
+
+// Broad names a group of ordinary users that has one of these rights on a file or folder; "" if none has. A right that is
+// only for what lies below a folder does not count.
+func Broad(path string, rights windows.ACCESS_MASK) (group string, err error) {
+	sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
+	if err != nil {
+		return "", err
+	}
+	list, _, err := sd.DACL()
+	if err != nil {
+		return "", err
+	}
+	if list == nil { // no list at all lets everybody do everything
+		return broad[windows.WinWorldSid], nil
+	}
+	for i := range uint32(list.AceCount) {
+		var ace *windows.ACCESS_ALLOWED_ACE
+		if err := windows.GetAce(list, i, &ace); err != nil {
+			return "", err
+		}
+		if ace.Header.AceType != windows.ACCESS_ALLOWED_ACE_TYPE || ace.Header.AceFlags&windows.INHERIT_ONLY_ACE != 0 || ace.Mask&rights == 0 {
+			continue
+		}
+		sid := (*windows.SID)(unsafe.Pointer(&ace.SidStart))
+		for known, name := range broad {
+			if sid.IsWellKnown(known) {
+				return name, nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// Grant gives an account all rights on a folder and on what lies and will lie in it. What others have, stays.
+func Grant(folder, account string) error {
+	sid, err := lookup(account)
+	if err != nil {
+		return err
+	}
+	sd, err := windows.GetNamedSecurityInfo(folder, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
+	if err != nil {
+		return err
+	}
+	list, _, err := sd.DACL()
+	if err != nil {
+		return err
+	}
+	merged, err := windows.ACLFromEntries([]windows.EXPLICIT_ACCESS{{
+		AccessPermissions: windows.GENERIC_ALL, AccessMode: windows.GRANT_ACCESS, Inheritance: windows.SUB_CONTAINERS_AND_OBJECTS_INHERIT,
+		Trustee: windows.TRUSTEE{TrusteeForm: windows.TRUSTEE_IS_SID, TrusteeType: windows.TRUSTEE_IS_UNKNOWN, TrusteeValue: windows.TrusteeValueFromSID(sid)},
+	}}, list)
+	if err != nil {
+		return err
+	}
+	return windows.SetNamedSecurityInfo(folder, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION, nil, nil, merged, nil)
+}
+
+// lookup takes DOMAIN\name, .\name and name.
+func lookup(account string) (*windows.SID, error) {
+	if name, local := strings.CutPrefix(account, `.\`); local {
+		computer, err := os.Hostname()
+		if err != nil {
+			return nil, err
+		}
+		account = computer + `\` + name
+	}
+	sid, _, _, err := windows.LookupSID("", account)
+	if err != nil {
+		return nil, fmt.Errorf("account %s: %w", account, err)
+	}
+	return sid, nil
+}
+
+var (
+	advapi32            = windows.NewLazySystemDLL("advapi32.dll")
+	lsaOpenPolicy       = advapi32.NewProc("LsaOpenPolicy")
+	lsaAddAccountRights = advapi32.NewProc("LsaAddAccountRights")
+	lsaClose            = advapi32.NewProc("LsaClose")
+)
+
+// Rights of a policy object. https://learn.microsoft.com/windows/win32/secmgmt/policy-object-access-rights
+const (
+	policyCreateAccount = 0x10
+	policyLookupNames   = 0x800
+)
+
+// LogOnAsService gives an account the right to be that of a service, which the service manager asks for and does not give.
+// https://learn.microsoft.com/windows/win32/api/ntsecapi/nf-ntsecapi-lsaaddaccountrights
+func LogOnAsService(account string) error {
+	sid, err := lookup(account)
+	if err != nil {
+		return err
+	}
+	right, err := windows.NewNTUnicodeString("SeServiceLogonRight")
+	if err != nil {
+		return err
+	}
+	attributes := windows.OBJECT_ATTRIBUTES{Length: uint32(unsafe.Sizeof(windows.OBJECT_ATTRIBUTES{}))}
+	var policy windows.Handle
+	if status, _, _ := lsaOpenPolicy.Call(0, uintptr(unsafe.Pointer(&attributes)), policyCreateAccount|policyLookupNames, uintptr(unsafe.Pointer(&policy))); status != 0 {
+		return fmt.Errorf("LsaOpenPolicy: %w", windows.NTStatus(status))
+	}
+	defer lsaClose.Call(uintptr(policy))
+	if status, _, _ := lsaAddAccountRights.Call(uintptr(policy), uintptr(unsafe.Pointer(sid)), uintptr(unsafe.Pointer(right)), 1); status != 0 {
+		return fmt.Errorf("LsaAddAccountRights: %w", windows.NTStatus(status))
+	}
+	return nil
+}
