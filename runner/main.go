@@ -56,6 +56,10 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
+	return executeIn(ctx, args, stdout, stderr)
+}
+
+func executeIn(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	out := &sink{w: stdout}
 	root := newRoot(out, stderr)
 	root.SetArgs(args)
