@@ -30,7 +30,7 @@ var may = map[string][]string{
 	"internal/catalog":            {"internal/action", "internal/action/*", "internal/exr", "internal/playbook"},
 	"internal/notes":              {"internal/action"},
 	"internal/pwsh/internal/fake": {"internal/host"},
-	"internal/catalog/generate":   {"internal/catalog"},
+	"internal/catalog/generate":   {"internal/catalog", "internal/notify", "internal/playbook", "internal/site"},
 	"internal/engine":             {"internal/action", "internal/host", "internal/report"},
 	"internal/secret":             {"internal/action", "internal/host"},
 	"internal/pwsh":               {"internal/host"},

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-//go:embed *.yaml
+//go:embed *.yaml *.json *.md
 var files embed.FS
 
 // Examples of a site's variables and of its configuration are no playbooks.
@@ -45,6 +45,15 @@ func Site() []byte {
 	text, err := files.ReadFile("exorunner" + siteSuffix)
 	if err != nil {
 		panic(err) // embedded
+	}
+	return text
+}
+
+// Generated is the text of a schema or a reference beside the playbooks, by its file name.
+func Generated(name string) []byte {
+	text, err := files.ReadFile(name)
+	if err != nil {
+		panic(err) // embedded, and a test asks for each
 	}
 	return text
 }

@@ -3,28 +3,32 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"exorunner/internal/catalog"
+	"exorunner/playbooks"
 )
 
 func newSchema(a *app) *cobra.Command {
-	reference := false
+	reference, ofSite := false, false
 	c := &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of playbooks, for editors",
-		Long:  "schema prints the JSON Schema of a playbook. With --reference it prints the fields of playbooks and actions for people.\n",
+		Long: "schema prints the JSON Schema of a playbook, or with --site that of exorunner.yaml. With --reference it prints the fields\n" +
+			"for people.\n",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			text := catalog.Reference(catalog.All())
-			if !reference {
-				var err error
-				if text, err = catalog.Schema(catalog.All()); err != nil {
-					return err
-				}
+			name := "schema.json"
+			switch {
+			case reference && ofSite:
+				name = "SITE.md"
+			case reference:
+				name = "REFERENCE.md"
+			case ofSite:
+				name = "exorunner.schema.json"
 			}
-			_, err := a.stdout.Write(text)
+			_, err := a.stdout.Write(playbooks.Generated(name))
 			return err
 		},
 	}
+	c.Flags().BoolVar(&ofSite, "site", false, "of a site's configuration, exorunner.yaml")
 	c.Flags().BoolVar(&reference, "reference", false, "the reference in Markdown instead")
 	return c
 }

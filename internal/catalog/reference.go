@@ -62,6 +62,13 @@ func expressions(out *bytes.Buffer) {
 	}
 }
 
+// Table is Markdown: a heading and a row for each field.
+func Table(title string, fields []playbook.Field) string {
+	var out bytes.Buffer
+	section(&out, title, fields)
+	return out.String()
+}
+
 func section(out *bytes.Buffer, title string, fields []playbook.Field) {
 	if title != "" {
 		fmt.Fprintf(out, "\n%s\n", title)

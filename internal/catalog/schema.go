@@ -19,7 +19,7 @@ type object = map[string]any
 // the program refuses beyond it (a variable without a value, a name used twice) takes more than one place to see.
 func Schema(kinds []Kind) ([]byte, error) {
 	defs := object{"expression": object{"type": "string", "pattern": `\$\{`, "description": "an expression over vars, facts and run, within ${ }"}}
-	file, err := group(playbook.FileFields())
+	file, err := withExpressions.group(playbook.FileFields())
 	if err != nil {
 		return nil, fmt.Errorf("schema: %w", err)
 	}
@@ -31,9 +31,22 @@ func Schema(kinds []Kind) ([]byte, error) {
 	if defs["task"], err = task(kinds, defs); err != nil {
 		return nil, fmt.Errorf("schema: %w", err)
 	}
-	file["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	file["title"] = "exorunner playbook"
 	file["$defs"] = defs
+	return written(file, "exorunner playbook")
+}
+
+// SchemaOf is the JSON Schema of a file with these fields, in which nothing is an expression.
+func SchemaOf(title string, fields []playbook.Field) ([]byte, error) {
+	file, err := plain.group(fields)
+	if err != nil {
+		return nil, fmt.Errorf("schema: %w", err)
+	}
+	return written(file, title)
+}
+
+func written(file object, title string) ([]byte, error) {
+	file["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	file["title"] = title
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
@@ -46,7 +59,7 @@ func Schema(kinds []Kind) ([]byte, error) {
 
 // task is a task's schema; what with may be depends on the action.
 func task(kinds []Kind, defs object) (object, error) {
-	t, err := group(playbook.TaskFields())
+	t, err := withExpressions.group(playbook.TaskFields())
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +68,7 @@ func task(kinds []Kind, defs object) (object, error) {
 	for _, k := range kinds {
 		names = append(names, k.Name)
 		fields := playbook.Fields(k.New(action.Deps{}))
-		with, err := group(fields)
+		with, err := withExpressions.group(fields)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", k.Name, err)
 		}
@@ -94,12 +107,28 @@ func described(o object, description any) object {
 	return with
 }
 
+// A maker makes schemas of fields.
+type maker struct{ expressions bool }
+
+var withExpressions, plain = maker{true}, maker{false}
+
+// or are the schemas that a value may have, expressions among them where there are any.
+func (m maker) or(all ...object) object {
+	if m.expressions {
+		all = append(all, object{"$ref": "#/$defs/expression"})
+	}
+	if len(all) == 1 {
+		return all[0]
+	}
+	return object{"anyOf": all}
+}
+
 // group is a map with these fields and no others.
-func group(fields []playbook.Field) (object, error) {
+func (m maker) group(fields []playbook.Field) (object, error) {
 	properties := object{}
 	var needed []string
 	for _, f := range fields {
-		s, err := field(f)
+		s, err := m.field(f)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Name, err)
 		}
@@ -126,36 +155,34 @@ const duration = `^([0-9]+d)?(([0-9]+\.?[0-9]*|\.[0-9]+)(h|m|s|ms|us|µs|μs|ns)
 
 // field allows, beside the type itself, an expression in its place, one scalar for a list of them, and nothing behind
 // the name of a list, map or group that need not be there.
-func field(f playbook.Field) (object, error) {
-	expression := object{"$ref": "#/$defs/expression"}
-	nothing := object{"type": "null"}
-	either := func(all ...object) object {
-		if f.Need {
-			all = slices.DeleteFunc(all, func(o object) bool { return o["type"] == "null" })
+func (m maker) field(f playbook.Field) (object, error) {
+	or := func(all ...object) object {
+		if !f.Need && (f.Type == playbook.Group || f.Type == playbook.List || f.Type == playbook.Map) {
+			all = append(all, object{"type": "null"})
 		}
-		return object{"anyOf": all}
+		return m.or(all...)
 	}
 	switch f.Type {
 	case playbook.Text:
-		return texts(f, expression), nil
+		return m.texts(f), nil
 	case playbook.Truth:
-		return either(object{"type": "boolean"}, expression), nil
+		return or(object{"type": "boolean"}), nil
 	case playbook.Whole:
-		return either(object{"type": "integer"}, expression), nil
+		return or(object{"type": "integer"}), nil
 	case playbook.Number:
-		return either(object{"type": "number"}, expression), nil
+		return or(object{"type": "number"}), nil
 	case playbook.Duration:
-		return either(object{"type": "string", "minLength": 1, "pattern": duration}, expression), nil
+		return or(object{"type": "string", "minLength": 1, "pattern": duration}), nil
 	case playbook.Group:
-		g, err := group(f.Nested)
-		return either(g, expression, nothing), err
+		g, err := m.group(f.Nested)
+		return or(g), err
 	case playbook.List, playbook.Map:
-		item, err := field(*f.Elem)
+		item, err := m.field(*f.Elem)
 		if err != nil {
 			return nil, err
 		}
 		if f.Type == playbook.Map {
-			return either(object{"type": "object", "additionalProperties": item}, expression, nothing), nil
+			return or(object{"type": "object", "additionalProperties": item}), nil
 		}
 		list := object{"type": "array", "items": item}
 		if f.Need {
@@ -163,14 +190,14 @@ func field(f playbook.Field) (object, error) {
 		}
 		switch f.Elem.Type {
 		case playbook.List, playbook.Map, playbook.Group, playbook.Anything:
-			return either(list, expression, nothing), nil
+			return or(list), nil
 		}
-		return either(list, item, expression, nothing), nil
+		return or(list, item), nil
 	}
 	return object{}, nil
 }
 
-func texts(f playbook.Field, expression object) object {
+func (m maker) texts(f playbook.Field) object {
 	if len(f.Enum) == 0 {
 		s := object{"type": "string"}
 		if f.Need {
@@ -189,7 +216,7 @@ func texts(f playbook.Field, expression object) object {
 			}
 		}
 	}
-	return object{"anyOf": []object{{"enum": all}, expression}}
+	return m.or(object{"enum": all})
 }
 
 // value is a default as JSON has it.

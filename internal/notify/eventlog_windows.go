@@ -15,10 +15,10 @@ func writeEvent(k Kind, id uint32, text string) (err error) {
 		return fmt.Errorf("event log: %w", err)
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	switch k {
-	case Failed, Drift:
+	switch describe(k).Level {
+	case "error":
 		return log.Error(id, text)
-	case Recovered, Test:
+	case "information":
 		return log.Info(id, text)
 	}
 	return log.Warning(id, text)

@@ -9,9 +9,9 @@ import (
 
 // Retry says how a slot whose run did not go well is tried again.
 type Retry struct {
-	Attempts int           `yaml:"attempts" json:"attempts,omitempty"` // in all; 0 and 1 mean none again
-	Wait     time.Duration `yaml:"wait" json:"wait,omitempty"`         // the longest before the second; 0 is a minute
-	MaxWait  time.Duration `yaml:"max_wait" json:"max_wait,omitempty"` // the longest before any; 0 is an hour
+	Attempts int           `yaml:"attempts" json:"attempts,omitempty" doc:"in all, up to 100; only errors that may pass by themselves are tried so often"`
+	Wait     time.Duration `yaml:"wait" json:"wait,omitempty" doc:"the longest before the second, a minute if left out; it doubles, and each wait is drawn between a second and it"`
+	MaxWait  time.Duration `yaml:"max_wait" json:"max_wait,omitempty" doc:"the longest before any, an hour if left out"`
 }
 
 const (

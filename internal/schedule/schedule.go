@@ -45,11 +45,11 @@ type Config struct {
 // Missed says what becomes of slots that passed while nobody was there to run them: the service was stopped, the
 // machine slept, the clock was put forward.
 type Missed struct {
-	Policy Policy `yaml:"policy" json:"policy,omitempty"`
+	Policy Policy `yaml:"policy" json:"policy,omitempty" doc:"skip: they do not run, the default; once: the newest runs, however many there were; all: each runs, up to max"`
 	// Grace is how late a slot may begin and still count. 0 is a minute for skip, and no limit for once and all.
-	Grace time.Duration `yaml:"grace" json:"grace,omitempty"`
+	Grace time.Duration `yaml:"grace" json:"grace,omitempty" doc:"how late a slot may begin and still count: a minute for skip, no limit for the others"`
 	// Max is for the policy all: how many of the newest are made up for, oldest first.
-	Max int `yaml:"max" json:"max,omitempty"`
+	Max int `yaml:"max" json:"max,omitempty" doc:"for all: how many of the newest are made up for, oldest first"`
 }
 
 // A Policy for missed slots.

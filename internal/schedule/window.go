@@ -9,17 +9,17 @@ import (
 // A Window is a stretch of the day in which changes are allowed. One that closes at or before the time it opens goes
 // on over midnight; Days are those on which it opens.
 type Window struct {
-	Days   string `yaml:"days" json:"days,omitempty"` // "mon-fri", "sat,sun"; "" is every day
-	Opens  string `yaml:"opens" json:"opens"`         // "22:00"
-	Closes string `yaml:"closes" json:"closes"`       // "05:00"; "24:00" is the end of the day
-	Zone   string `yaml:"zone" json:"zone,omitempty"` // "" is the schedule's
+	Days   string `yaml:"days" json:"days,omitempty" doc:"on which it opens: mon-fri, sat,sun; every day if left out"`
+	Opens  string `yaml:"opens" json:"opens" need:"true" doc:"a time of day: 22:00"`
+	Closes string `yaml:"closes" json:"closes" need:"true" doc:"a time of day, of the next day where it is not after opens; 24:00 is the end of the day"`
+	Zone   string `yaml:"zone" json:"zone,omitempty" doc:"the schedule's if left out"`
 }
 
 // A Freeze is a range of days, both included, in the schedule's zone, on which no window opens.
 type Freeze struct {
-	From   string `yaml:"from" json:"from"` // "2026-12-20"
-	To     string `yaml:"to" json:"to"`
-	Reason string `yaml:"reason" json:"reason,omitempty"`
+	From   string `yaml:"from" json:"from" need:"true" doc:"the first day: 2026-12-20, in quotes"`
+	To     string `yaml:"to" json:"to" need:"true" doc:"the last day"`
+	Reason string `yaml:"reason" json:"reason,omitempty" doc:"for whoever reads the file"`
 }
 
 // searchOpen is how many days ahead a window is looked for.
