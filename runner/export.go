@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"exorunner/internal/engine"
+	"exorunner/internal/files"
 	"exorunner/internal/journal"
 )
 
@@ -77,7 +78,7 @@ func exportTo(ctx context.Context, r *journal.Reader, to string) (head string, e
 	if err != nil {
 		return "", err
 	}
-	return head, os.Rename(f.Name(), to)
+	return head, files.Replace(ctx, f.Name(), to)
 }
 
 func (a *app) verifyExport(path string) error {

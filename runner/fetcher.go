@@ -14,17 +14,17 @@ import (
 	"exorunner/internal/host"
 )
 
-// files brings downloads to this machine, through package fetch and its cache.
-type files struct {
+// downloads brings downloads to this machine, through package fetch and its cache.
+type downloads struct {
 	cache    string // "" keeps none
 	readOnly bool
 	outside  bool // may ask beyond the machine
 	said     func(host.Said)
 }
 
-var _ action.Fetcher = files{}
+var _ action.Fetcher = downloads{}
 
-func (f files) client(a action.Artifact) (*fetch.Client, error) {
+func (f downloads) client(a action.Artifact) (*fetch.Client, error) {
 	return fetch.New(fetch.Options{CacheDir: f.cache, Hosts: a.Hosts, Proxy: a.Proxy, AskSize: f.outside, UserAgent: "exorunner/" + version})
 }
 
@@ -41,7 +41,7 @@ func want(a action.Artifact) fetch.Want {
 }
 
 // Look implements action.Fetcher.
-func (f files) Look(ctx context.Context, a action.Artifact) (action.Staging, error) {
+func (f downloads) Look(ctx context.Context, a action.Artifact) (action.Staging, error) {
 	c, err := f.client(a)
 	if err != nil {
 		return action.Staging{}, err
@@ -51,7 +51,7 @@ func (f files) Look(ctx context.Context, a action.Artifact) (action.Staging, err
 }
 
 // Stage implements action.Fetcher.
-func (f files) Stage(ctx context.Context, a action.Artifact) (action.Staging, error) {
+func (f downloads) Stage(ctx context.Context, a action.Artifact) (action.Staging, error) {
 	if f.readOnly {
 		return action.Staging{}, fmt.Errorf("download %s: nothing is written here", a.Name)
 	}
@@ -64,7 +64,7 @@ func (f files) Stage(ctx context.Context, a action.Artifact) (action.Staging, er
 }
 
 // progress says every few seconds how far a download is: a run at night has no terminal.
-func (f files) progress() func(fetch.Event) {
+func (f downloads) progress() func(fetch.Event) {
 	var last time.Time
 	return func(e fetch.Event) {
 		if f.said == nil || !e.Done && time.Since(last) < 5*time.Second {
@@ -95,7 +95,7 @@ func progressText(e fetch.Event) string {
 func mebi(n int64) float64 { return float64(n) / (1 << 20) }
 
 // Hold implements action.Fetcher.
-func (f files) Hold(_ context.Context, a action.Artifact) (io.Closer, error) {
+func (f downloads) Hold(_ context.Context, a action.Artifact) (io.Closer, error) {
 	path, err := filepath.Abs(a.Path)
 	if err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func (a *app) fetcher(t *target, readOnly, outside bool, said func(host.Said)) (
 	if err != nil {
 		return nil, err
 	}
-	return files{cache: filepath.Join(dir, "cache"), readOnly: readOnly, outside: outside, said: said}, nil
+	return downloads{cache: filepath.Join(dir, "cache"), readOnly: readOnly, outside: outside, said: said}, nil
 }
 
 // lastElement is what a download is called where nobody named it.

@@ -1,11 +1,14 @@
 package fetch
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
 	"os"
 	"path/filepath"
+
+	"exorunner/internal/files"
 )
 
 // cached is the cache's entry for a hash. That it has the hash is found out when it is copied, like any source's.
@@ -33,7 +36,7 @@ func (c *Client) keep(from, sum string) {
 	}
 	temporary := path + newSuffix
 	os.Remove(temporary)
-	if os.Link(from, temporary) != nil && c.copyFile(from, temporary) != nil || replaceFile(temporary, path) != nil {
+	if os.Link(from, temporary) != nil && c.copyFile(from, temporary) != nil || files.Replace(context.Background(), temporary, path) != nil {
 		os.Remove(temporary)
 	}
 	// Renaming one name of a file over another name of the same file does nothing, and leaves both.

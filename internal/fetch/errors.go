@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"exorunner/internal/fetch/trust"
+	"exorunner/internal/files"
 	"exorunner/internal/host"
 )
 
@@ -79,7 +80,7 @@ func (j *job) disk(doing string, err error) *Error {
 	if diskFull(err) {
 		return j.fail("FetchDiskFull", never, "disk full", "free disk space and run it again: what was fetched is kept, and it goes on from there", err)
 	}
-	if inUse(err) && !errors.Is(err, fs.ErrPermission) {
+	if files.InUse(err) && !errors.Is(err, fs.ErrPermission) {
 		return j.fail("FetchDisk", transient, doing, "another program has the file open: end it, or wait for it", err)
 	}
 	return j.fail("FetchDisk", never, doing, "see whether this account may write there", err)

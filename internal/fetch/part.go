@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"exorunner/internal/files"
 )
 
 const (
@@ -20,8 +22,6 @@ const (
 	recordForm   = 1
 
 	// A virus scanner opens a new file for a moment, and Windows renames nothing that is open.
-	renameTries = 40
-	renameWait  = 250 * time.Millisecond
 )
 
 // A record says what a part is the beginning of. The wanted hash is what binds the two: a part goes on from any source
@@ -182,25 +182,11 @@ func (p *part) publish(ctx context.Context) error {
 	if err := p.file.Close(); err != nil {
 		return err
 	}
-	if err := moveFile(ctx, p.path+partSuffix, p.path); err != nil {
+	if err := files.Replace(ctx, p.path+partSuffix, p.path); err != nil {
 		return err
 	}
 	p.dropRecord()
 	return syncFolder(filepath.Dir(p.path))
-}
-
-// moveFile renames over what is there, and is patient with whoever looks into a new file.
-func moveFile(ctx context.Context, from, to string) error {
-	var err error
-	for range renameTries {
-		if err = replaceFile(from, to); err == nil || !inUse(err) {
-			return err
-		}
-		if wait(ctx, renameWait) != nil {
-			return err
-		}
-	}
-	return err
 }
 
 // writeFile replaces a small file in one step.
@@ -212,7 +198,7 @@ func writeFile(path string, data []byte) error {
 	_, err = f.Write(data)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
-		err = replaceFile(path+newSuffix, path)
+		err = files.Replace(context.Background(), path+newSuffix, path)
 	}
 	if err != nil {
 		os.Remove(path + newSuffix)

@@ -16,12 +16,6 @@ func systemProxy() *httpproxy.Config { return nil }
 // openLocked opens for reading. Nobody is kept from the file; File.Check and File.CopyTo notice.
 func openLocked(path string) (*os.File, error) { return os.Open(path) }
 
-// replaceFile renames over what is there.
-func replaceFile(from, to string) error { return os.Rename(from, to) }
-
-// inUse: nobody's looking keeps a file from being renamed.
-func inUse(error) bool { return false }
-
 // removeUnlocked: the lock's file is gone already.
 func removeUnlocked(string) {}
 

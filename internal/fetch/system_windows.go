@@ -61,27 +61,6 @@ func openLocked(path string) (*os.File, error) {
 	return os.NewFile(uintptr(h), path), nil
 }
 
-// replaceFile renames over what is there and returns when the disk has it.
-func replaceFile(from, to string) error {
-	a, err := windows.UTF16PtrFromString(from)
-	if err != nil {
-		return err
-	}
-	b, err := windows.UTF16PtrFromString(to)
-	if err != nil {
-		return err
-	}
-	if err := windows.MoveFileEx(a, b, windows.MOVEFILE_REPLACE_EXISTING|windows.MOVEFILE_WRITE_THROUGH); err != nil {
-		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
-	}
-	return nil
-}
-
-// inUse is somebody else having the file open: a virus scanner, most often, which sometimes looks like a refusal.
-func inUse(err error) bool {
-	return is(err, windows.ERROR_SHARING_VIOLATION, windows.ERROR_LOCK_VIOLATION, windows.ERROR_ACCESS_DENIED)
-}
-
 // removeUnlocked removes the lock's file, which nobody could while it was open.
 func removeUnlocked(path string) { os.Remove(path) }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"exorunner/internal/fetch/trust"
+	"exorunner/internal/files"
 	"exorunner/internal/host"
 )
 
@@ -44,7 +45,7 @@ func Open(path string, want Want) (*File, error) {
 }
 
 func openClass(err error) host.Class {
-	if inUse(err) {
+	if files.InUse(err) {
 		return transient
 	}
 	return never

@@ -19,6 +19,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"exorunner/internal/action"
+	"exorunner/internal/files"
 )
 
 // A Book is the notes of one machine.
@@ -146,5 +147,5 @@ func (b Book) replace(raw []byte) error {
 	if err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), b.Path)
+	return files.Replace(context.Background(), f.Name(), b.Path)
 }

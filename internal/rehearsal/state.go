@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"time"
+
+	"exorunner/internal/files"
 )
 
 // marker is the first thing in every state file, for whoever opens one.
@@ -91,7 +94,7 @@ func save(dir, machine string, m model) error {
 	if err = errors.Join(err, temp.Sync(), temp.Close()); err != nil {
 		return errors.Join(err, os.Remove(temp.Name()))
 	}
-	if err := os.Rename(temp.Name(), statePath(dir, machine)); err != nil {
+	if err := files.Replace(context.Background(), temp.Name(), statePath(dir, machine)); err != nil {
 		return err
 	}
 	return syncFolder(dir)
