@@ -13,6 +13,7 @@ type app struct {
 	stdout, stderr io.Writer
 	state          string
 	format         string
+	account        string         // whose service is being installed; "" is the account of this process
 	keeper         *secret.Keeper // of the service: it outlives its runs; nil: each run has its own
 }
 

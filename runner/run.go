@@ -107,7 +107,7 @@ func (a *app) run(ctx context.Context, o *runOptions, args []string) error {
 		return notInstalledHint(err)
 	}
 	if o.slot != nil && !t.rehearsal {
-		if err := trustedFiles(play); err != nil {
+		if err := trustedFiles(play, a.account); err != nil {
 			return fail(engine.StatusUsage, err)
 		}
 	}
@@ -122,6 +122,15 @@ func (a *app) run(ctx context.Context, o *runOptions, args []string) error {
 
 // alone is a run that no other works beside, with its journal.
 func (a *app) alone(ctx context.Context, o *runOptions, t *target, play *playbook.Playbook, out *output, keeper *secret.Keeper) error {
+	if !t.rehearsal {
+		dir, err := a.stateDir()
+		if err == nil {
+			err = privateState(dir)
+		}
+		if err != nil {
+			return asUsage(err)
+		}
+	}
 	held, err := lock.Take(ctx, t.lock, o.wait)
 	if err != nil {
 		return lockError(err)

@@ -13,7 +13,7 @@ func newSchema(a *app) *cobra.Command {
 		Short: "Print the JSON Schema of playbooks, for editors",
 		Long: "schema prints the JSON Schema of a playbook, or with --site that of exorunner.yaml. With --reference it prints the fields\n" +
 			"for people.\n",
-		Args:  cobra.NoArgs,
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			name := "schema.json"
 			switch {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -104,6 +105,9 @@ func (a *app) serve(ctx context.Context, o *serveOptions, out io.Writer, log *sl
 	if err != nil {
 		return err
 	}
+	if err := privateState(dir); err != nil {
+		return fail(engine.StatusUsage, err)
+	}
 	held, err := lock.Take(ctx, filepath.Join(dir, "serve.lock"), 2*time.Second) // status tries it for a moment
 	if err != nil {
 		var other *lock.Held
@@ -119,7 +123,9 @@ func (a *app) serve(ctx context.Context, o *serveOptions, out io.Writer, log *sl
 	defer held.Free()
 	a.keeper = newSharedKeeper()
 	s.log = slog.New(hidingHandler{log.Handler(), a.keeper.Hide})
-	if s.j, err = a.openJournal(ctx, rehearsing, a.keeper.Hide); err != nil {
+	// What the journal has to tell goes to the log: a service has no standard error that anybody reads.
+	told := &app{stdout: a.stdout, stderr: logWriter{s.log}, state: a.state}
+	if s.j, err = told.openJournal(ctx, rehearsing, a.keeper.Hide); err != nil {
 		return err
 	}
 	defer s.j.Close()
@@ -314,18 +320,48 @@ func unrecorded(ctx context.Context, err error) daemon.Outcome {
 	return out
 }
 
-// serveManaged is serve where there is no terminal: its log is a file beside the journal.
+// serveManaged is serve where there is no terminal: its log is a file beside the journal, and what ends it is in the
+// system's event log as well, where there is one.
 func (a *app) serveManaged(ctx context.Context, o *serveOptions, wake func(func())) error {
 	dir, err := a.stateDir()
+	if err == nil {
+		err = privateState(dir)
+	}
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
 	if err != nil {
+		tellSystem(err)
 		return err
 	}
-	file := &rolling{path: filepath.Join(dir, "service.log")}
+	file := &rolling{path: filepath.Join(dir, serviceLog)}
 	defer file.Close()
+	// The standard error of a service is nowhere: a crash of the program itself is kept in a file.
+	if crash, err := os.OpenFile(filepath.Join(dir, "service.crash.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err == nil {
+		_ = debug.SetCrashOutput(crash, debug.CrashOptions{})
+		_ = crash.Close()
+	}
 	log := slog.New(slog.NewTextHandler(file, nil))
 	err = a.serve(ctx, o, io.Discard, log, wake)
-	if err != nil {
-		log.Error("the service ends", "error", err)
+	if err != nil && ctx.Err() == nil {
+		var e *exit
+		hint := ""
+		if errors.As(err, &e) {
+			hint = e.hint
+		}
+		log.Error("the service ends", "error", err, "hint", hint)
+		tellSystem(err)
 	}
 	return err
+}
+
+// serviceLog is the name of a service's log in its state folder.
+const serviceLog = "service.log"
+
+// tellSystem puts what ended a service into the event log: its targets are known from a configuration that may be what is
+// wrong.
+func tellSystem(err error) {
+	host, _ := os.Hostname() // without it the log has it as well
+	_ = notify.EventLog{}.Send(context.Background(), notify.Notice{Kind: notify.Config, Time: time.Now(), Host: host,
+		Subject: "the service ends: it cannot work like this", Text: err.Error(), Remedy: "exorunner validate checks the configuration; the service is started again by itself"})
 }

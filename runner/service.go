@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/kardianos/service"
 	"github.com/spf13/cobra"
@@ -41,14 +42,18 @@ func newService(a *app) *cobra.Command {
 	install.Flags().StringVar(&o.account, "account", "", `DOMAIN\name, or DOMAIN\name$ for a group managed account (default: LocalSystem; root)`)
 	install.Flags().StringVar(&o.password, "password", "", "reference to the account's password: env:NAME, file:PATH, wincred:TARGET, dpapi:PATH")
 	c.AddCommand(install)
-	for _, verb := range []struct{ name, about, done string }{
-		{"uninstall", "Take the service away; configuration and journal stay", "uninstalled"},
-		{"start", "Start the service", "started"}, {"stop", "Stop the service; a run under way ends in order and goes on at the next start", "stopped"},
+	for _, verb := range []struct {
+		name, about, done string
+		do                func(context.Context) error
+	}{
+		{"uninstall", "Take the service away; configuration and journal stay", "uninstalled", a.uninstallService},
+		{"start", "Start the service, and see that it stays", "started", a.startService},
+		{"stop", "Stop the service; a run under way ends in order and goes on at the next start", "stopped", a.stopService},
 	} {
 		c.AddCommand(&cobra.Command{
 			Use: verb.name, Short: verb.about, Args: cobra.NoArgs,
-			RunE: func(*cobra.Command, []string) error {
-				if err := a.control(verb.name); err != nil {
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				if err := verb.do(cmd.Context()); err != nil {
 					return err
 				}
 				_, err := fmt.Fprintf(a.stdout, "%-12s%s\n", verb.done, serviceName)
@@ -76,6 +81,10 @@ func (a *app) installService(ctx context.Context, o *installOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := accountForm(o); err != nil {
+		return err
+	}
+	a.account = orDefault(o.account, systemAccount) // whose files it will believe
 	if _, err := a.loadSite(config, true); err != nil {
 		return err
 	}
@@ -83,22 +92,18 @@ func (a *app) installService(ctx context.Context, o *installOptions) error {
 	if err != nil {
 		return err
 	}
-	c, err := a.serviceConfig(config, o.account, password)
+	dir, err := a.stateDir()
 	if err != nil {
 		return err
 	}
-	s, err := service.New(nothingToDo{}, c)
-	if err == nil {
-		err = s.Install()
-	}
-	if err == nil {
-		err = afterInstall()
-	}
+	c, err := a.serviceConfig(config, dir, o.account, password)
 	if err != nil {
-		return hinted(fail(engine.StatusFailed, fmt.Errorf("service %s: install: %w", serviceName, hidden(err, password))), "%s", asAdministrator)
+		return err
 	}
-	dir, err := a.stateDir()
-	if err != nil {
+	if err := trusted(c.Executable, a.account); err != nil {
+		return fail(engine.StatusUsage, fmt.Errorf("the program itself: %w", err))
+	}
+	if err := a.installAs(c, password); err != nil {
 		return err
 	}
 	for _, w := range rights(o.account, dir) {
@@ -109,7 +114,27 @@ func (a *app) installService(ctx context.Context, o *installOptions) error {
 	return nil
 }
 
-const asAdministrator = "run it as an administrator (root); exorunner service status says whether the service is there already"
+// installAs leaves nothing behind where it cannot install the whole.
+func (a *app) installAs(c *service.Config, password string) error {
+	if state, err := queryService(); err == nil && state.installed {
+		return hinted(fail(engine.StatusFailed, fmt.Errorf("service %s: is installed already", serviceName)), "exorunner service uninstall takes it away; configuration and journal stay")
+	}
+	s, err := service.New(nothingToDo{}, c)
+	if err == nil {
+		err = s.Install()
+	}
+	if err == nil {
+		if err = afterInstall(); err != nil {
+			err = errors.Join(err, s.Uninstall())
+		}
+	}
+	if err != nil {
+		return hinted(fail(engine.StatusFailed, fmt.Errorf("service %s: install: %w", serviceName, hidden(err, password))), "%s", asAdministrator)
+	}
+	return nil
+}
+
+const asAdministrator = "run it as an administrator (root)"
 
 // secret resolves the password, where the account has one.
 func (o *installOptions) secret(ctx context.Context) (string, error) {
@@ -148,7 +173,7 @@ func orDefault(text, other string) string {
 }
 
 // serviceConfig is the service as the system gets to know it. Paths are written out: a service begins in another folder.
-func (a *app) serviceConfig(config, account, password string) (*service.Config, error) {
+func (a *app) serviceConfig(config, state, account, password string) (*service.Config, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -156,14 +181,7 @@ func (a *app) serviceConfig(config, account, password string) (*service.Config, 
 	if program, err = filepath.Abs(program); err != nil {
 		return nil, err
 	}
-	arguments := []string{"serve", "--config", config}
-	if a.state != "" {
-		state, err := filepath.Abs(a.state)
-		if err != nil {
-			return nil, err
-		}
-		arguments = append(arguments, "--state", state)
-	}
+	arguments := []string{"serve", "--config", config, "--state", state}
 	return &service.Config{
 		Name: serviceName, DisplayName: "exorunner",
 		Description: "Keeps a MaaS360 Cloud Extender server on Exchange Online PowerShell V3, and proves that it works.",
@@ -200,6 +218,29 @@ type nothingToDo struct{}
 func (nothingToDo) Start(service.Service) error { return nil }
 func (nothingToDo) Stop(service.Service) error  { return nil }
 
+// A serviceState is what the system says of the service.
+type serviceState struct {
+	installed, running bool
+	text               string // how it is, and how it ended
+}
+
+func notInstalled() error {
+	return hinted(fail(engine.StatusFailed, fmt.Errorf("service %s: not installed", serviceName)), "exorunner service install --config FILE")
+}
+
+// queried is the state of a service that is there.
+func queried() (serviceState, error) {
+	state, err := queryService()
+	if err != nil {
+		return state, fail(engine.StatusFailed, fmt.Errorf("service %s: %w", serviceName, err))
+	}
+	if !state.installed {
+		return state, notInstalled()
+	}
+	return state, nil
+}
+
+// control has the system do something with a service that is there.
 func (a *app) control(verb string) error {
 	s, err := service.New(nothingToDo{}, &service.Config{Name: serviceName})
 	if err == nil {
@@ -211,21 +252,89 @@ func (a *app) control(verb string) error {
 	return nil
 }
 
+const (
+	startPatience = 60 * time.Second // a large journal is read through at the start
+	stopPatience  = 40 * time.Second // longer than a run that is told to stop may take
+	stays         = 2 * time.Second
+	askEvery      = 200 * time.Millisecond
+)
+
+// startService is done when the service has been running for a moment: one that ends at once was not started.
+func (a *app) startService(ctx context.Context) error {
+	state, err := queried()
+	if err != nil {
+		return err
+	}
+	if state.running {
+		return nil
+	}
+	if err := a.control("start"); err != nil {
+		return err
+	}
+	since := time.Time{}
+	for end := time.Now().Add(startPatience); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(askEvery) {
+		if state, err = queried(); err != nil {
+			return err
+		}
+		switch {
+		case state.running && since.IsZero():
+			since = time.Now()
+		case state.running && time.Since(since) >= stays:
+			return nil
+		case !state.running && (!since.IsZero() || hasEnded(state)):
+			return hinted(fail(engine.StatusFailed, fmt.Errorf("service %s: it ended as soon as it was started: %s%s", serviceName, state.text, a.lastWords())), "%s", logHint)
+		}
+	}
+	return hinted(fail(engine.StatusFailed, fmt.Errorf("service %s: it does not come up: %s%s", serviceName, state.text, a.lastWords())), "%s", logHint)
+}
+
+// lastWords is the last line of the service's log, where it has one.
+func (a *app) lastWords() string {
+	dir, err := a.stateDir()
+	if err != nil {
+		return ""
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, serviceLog))
+	if err != nil || len(raw) == 0 {
+		return ""
+	}
+	lines := strings.Split(strings.TrimSpace(string(raw)), "\n")
+	return "; its log ends with: " + lines[len(lines)-1]
+}
+
+// stopService is done when the service has ended.
+func (a *app) stopService(ctx context.Context) error {
+	if _, err := queried(); err != nil {
+		return err
+	}
+	if err := stopByManager(); err != nil {
+		return hinted(fail(engine.StatusFailed, fmt.Errorf("service %s: stop: %w", serviceName, err)), "%s", asAdministrator)
+	}
+	for end := time.Now().Add(stopPatience); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(askEvery) {
+		if state, err := queried(); err != nil || !state.running {
+			return err
+		}
+	}
+	return fail(engine.StatusFailed, fmt.Errorf("service %s: it was told to stop and has not ended within %v", serviceName, stopPatience))
+}
+
+// uninstallService stops it first: a service that is taken away while it runs goes on, and is in the way of the next.
+func (a *app) uninstallService(ctx context.Context) error {
+	if err := a.stopService(ctx); err != nil {
+		return err
+	}
+	return a.control("uninstall")
+}
+
 // serviceStatus is 0 where the service runs and 1 where it does not.
 func (a *app) serviceStatus() error {
-	s, err := service.New(nothingToDo{}, &service.Config{Name: serviceName})
+	state, err := queried()
 	if err != nil {
-		return fail(engine.StatusFailed, fmt.Errorf("service %s: %w", serviceName, err))
+		return err
 	}
-	status, err := s.Status()
-	switch {
-	case errors.Is(err, service.ErrNotInstalled):
-		return hinted(fail(engine.StatusFailed, fmt.Errorf("service %s: not installed", serviceName)), "exorunner service install --config FILE")
-	case err != nil:
-		return fail(engine.StatusFailed, fmt.Errorf("service %s: %w", serviceName, err))
-	case status == service.StatusRunning:
+	if state.running {
 		_, err := fmt.Fprintf(a.stdout, "%-12s%s; exorunner status shows what it does\n", "running", serviceName)
 		return err
 	}
-	return hinted(fail(engine.StatusFailed, fmt.Errorf("service %s: stopped", serviceName)), "exorunner service start")
+	return hinted(fail(engine.StatusFailed, fmt.Errorf("service %s: %s", serviceName, state.text)), "exorunner service start; %s", logHint)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -36,37 +37,55 @@ type managed struct {
 	err error
 }
 
-// stopHint is how long the manager is told that stopping may take, and shutdownTime how long Windows waits for it when
-// the machine goes down; exorunner's own limit of 20 seconds is below both.
+// startHint is how long the manager is told that one step of starting may take, stopHint the same of stopping, and
+// shutdownTime how long Windows waits for it when the machine goes down; exorunner's own limit of 20 seconds is below
+// the last two.
 const (
+	startHint    = 30 * time.Second
 	stopHint     = 25 * time.Second
 	shutdownTime = 30 * time.Second
 )
 
 // Execute implements svc.Handler. PRESHUTDOWN comes before other services are stopped, and with more time than SHUTDOWN.
+// The service is reported as running once its configuration and its journal were found good.
 func (m *managed) Execute(_ []string, requests <-chan svc.ChangeRequest, status chan<- svc.Status) (specific bool, code uint32) {
 	const accepts = svc.AcceptStop | svc.AcceptPreShutdown | svc.AcceptPowerEvent
-	status <- svc.Status{State: svc.StartPending}
+	now := svc.Status{State: svc.StartPending, WaitHint: uint32(startHint.Milliseconds())}
+	status <- now
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	wake := func() {}
 	woken, ended := make(chan func(), 1), make(chan error, 1)
 	go func() { ended <- m.run(ctx, func(f func()) { woken <- f }) }()
-	status <- svc.Status{State: svc.Running, Accepts: accepts}
+	step := time.NewTicker(startHint / 3)
+	defer step.Stop()
 	for {
 		select {
 		case wake = <-woken:
+			if now.State == svc.StartPending {
+				now = svc.Status{State: svc.Running, Accepts: accepts}
+				status <- now
+			}
+		case <-step.C: // a step that goes on is no step that hangs
+			if now.State == svc.StartPending || now.State == svc.StopPending {
+				now.CheckPoint++
+				status <- now
+			}
 		case m.err = <-ended:
+			if now.State == svc.StopPending { // it was told to: whatever a start said that was cut off, nobody starts it again
+				return false, 0
+			}
 			status <- svc.Status{State: svc.StopPending}
 			return m.code()
 		case r := <-requests:
 			switch r.Cmd {
 			case svc.Interrogate:
-				status <- r.CurrentStatus
+				status <- now
 			case svc.PowerEvent:
 				wake() // looking at the clock once too often does no harm
 			case svc.Stop, svc.Shutdown, svc.PreShutdown:
-				status <- svc.Status{State: svc.StopPending, WaitHint: uint32(stopHint.Milliseconds())}
+				now = svc.Status{State: svc.StopPending, WaitHint: uint32(stopHint.Milliseconds())}
+				status <- now
 				cancel()
 			}
 		}
@@ -83,6 +102,88 @@ func (m *managed) code() (specific bool, code uint32) {
 		return true, uint32(e.status)
 	}
 	return true, engine.StatusFailed
+}
+
+// systemAccount is what a service runs under that names none.
+const systemAccount = `NT AUTHORITY\SYSTEM`
+
+// logHint is where a service says why it does not work.
+const logHint = "its log is service.log in the state folder (%ProgramData%\\exorunner), and the Windows event log has what ended it"
+
+// accountForm refuses what Windows would take now and refuse at the first start.
+func accountForm(o *installOptions) error {
+	name := o.account
+	if name == "" {
+		return nil
+	}
+	domain, _, qualified := strings.Cut(name, `\`)
+	switch builtIn := strings.EqualFold(domain, "NT AUTHORITY") || strings.EqualFold(domain, "NT SERVICE"); {
+	case !qualified && !strings.Contains(name, "@"):
+		return usage(`--account %s: write DOMAIN\%s, or .\%s for an account of this machine`, name, name, name)
+	case builtIn || strings.HasSuffix(name, "$"):
+	case o.password == "":
+		return usage("--account %s: wants --password with a reference to its password; a group managed account, which has none, is written with its $", name)
+	}
+	return nil
+}
+
+// opened is the service by a handle that may do no more than what is asked: who may not start it may see how it is.
+func opened(access uint32) (*mgr.Service, func(), error) {
+	manager, err := windows.OpenSCManager(nil, nil, windows.SC_MANAGER_CONNECT)
+	if err != nil {
+		return nil, nil, err
+	}
+	h, err := windows.OpenService(manager, windows.StringToUTF16Ptr(serviceName), access)
+	if err != nil {
+		_ = windows.CloseServiceHandle(manager)
+		return nil, nil, err
+	}
+	s := &mgr.Service{Name: serviceName, Handle: h}
+	return s, func() { _, _ = s.Close(), windows.CloseServiceHandle(manager) }, nil
+}
+
+func queryService() (serviceState, error) {
+	s, done, err := opened(windows.SERVICE_QUERY_STATUS)
+	if errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) {
+		return serviceState{}, nil
+	}
+	if err != nil {
+		return serviceState{}, err
+	}
+	defer done()
+	is, err := s.Query()
+	if err != nil {
+		return serviceState{}, err
+	}
+	words := map[svc.State]string{
+		svc.Stopped: "stopped", svc.StartPending: "is starting", svc.StopPending: "is stopping", svc.Running: "running",
+		svc.ContinuePending: "is continuing", svc.PausePending: "is pausing", svc.Paused: "paused",
+	}
+	out := serviceState{installed: true, running: is.State == svc.Running || is.State == svc.StopPending, text: words[is.State]}
+	switch {
+	case is.State != svc.Stopped || is.Win32ExitCode == 0 || is.Win32ExitCode == uint32(windows.ERROR_SERVICE_NEVER_STARTED):
+	case is.Win32ExitCode == uint32(windows.ERROR_SERVICE_SPECIFIC_ERROR):
+		out.text = fmt.Sprintf("stopped, it ended with status %d; Windows starts it again", is.ServiceSpecificExitCode)
+	default:
+		out.text = fmt.Sprintf("stopped, it ended with %v", windows.Errno(is.Win32ExitCode))
+	}
+	return out, nil
+}
+
+func hasEnded(s serviceState) bool { return strings.HasPrefix(s.text, "stopped") }
+
+// stopByManager tells it to stop, if it runs.
+func stopByManager() error {
+	s, done, err := opened(windows.SERVICE_STOP | windows.SERVICE_QUERY_STATUS)
+	if err != nil {
+		return err
+	}
+	defer done()
+	_, err = s.Control(svc.Stop)
+	if errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE) || errors.Is(err, windows.ERROR_SERVICE_CANNOT_ACCEPT_CTRL) {
+		return nil // it is stopped, or about to be
+	}
+	return err
 }
 
 // rights are what an account needs to be the service's: to log on as one, and to keep records in the state folder. What

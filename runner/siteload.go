@@ -52,7 +52,7 @@ func (a *app) loadSite(path string, strict bool) (*site.Site, error) {
 	s, err := a.parseSite(f, strict)
 	if err == nil && strict && !isRehearsal(s.Host) {
 		for _, file := range append([]string{path}, names(s.Files)...) {
-			if err := trusted(file); err != nil {
+			if err := trusted(file, a.account); err != nil {
 				return nil, fail(engine.StatusUsage, err)
 			}
 		}
@@ -123,7 +123,7 @@ func (a *app) checkSchedule(s *site.Site, one site.Schedule, strict bool) ([]str
 		return nil, fmt.Errorf("%s wants a value under vars, or in a file of vars_files, for %s", one.Playbook, strings.Join(missing, ", "))
 	}
 	if strict && !isRehearsal(s.Host) {
-		if err := trustedFiles(book); err != nil {
+		if err := trustedFiles(book, a.account); err != nil {
 			return nil, err
 		}
 	}
@@ -131,10 +131,10 @@ func (a *app) checkSchedule(s *site.Site, one site.Schedule, strict bool) ([]str
 }
 
 // trustedFiles refuses a playbook that others can change: a service does what it says. The shipped ones are in the program.
-func trustedFiles(book *playbook.Playbook) error {
+func trustedFiles(book *playbook.Playbook, account string) error {
 	for _, f := range book.Files {
 		if filepath.IsAbs(f.Name) {
-			if err := trusted(f.Name); err != nil {
+			if err := trusted(f.Name, account); err != nil {
 				return err
 			}
 		}

@@ -1,8 +1,11 @@
 package main
 
 import (
-	"golang.org/x/sys/windows"
 	"path/filepath"
+
+	"golang.org/x/sys/windows"
+
+	"exorunner/internal/access"
 )
 
 // machineFolder is where what belongs to the machine, and not to an account, is kept.
@@ -15,3 +18,6 @@ func machineFolder() string {
 }
 
 func defaultState() (string, error) { return machineFolder(), nil }
+
+// privateState: every user may make files in %ProgramData%, and what lies in this folder is obeyed and believed.
+func privateState(dir string) error { return access.Private(dir) }

@@ -12,8 +12,9 @@ import (
 const trustedInstaller = "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"
 
 // trusted refuses a file that an ordinary user made or can change: %ProgramData% lets everybody make files, folders below
-// C:\ let every user change them, and what this one says is done by a service.
-func trusted(path string) error {
+// C:\ let every user change them, and what this one says is done by a service. account is that of the service, which may own
+// it too; "" is the one of this process.
+func trusted(path, account string) error {
 	group, err := access.Broad(path, access.Write)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
@@ -29,11 +30,11 @@ func trusted(path string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	user, err := windows.GetCurrentProcessToken().GetTokenUser()
+	own, err := access.Account(account)
 	if err != nil {
 		return err
 	}
-	if owner.Equals(user.User.Sid) || owner.IsWellKnown(windows.WinLocalSystemSid) || owner.IsWellKnown(windows.WinBuiltinAdministratorsSid) ||
+	if owner.Equals(own) || owner.IsWellKnown(windows.WinLocalSystemSid) || owner.IsWellKnown(windows.WinBuiltinAdministratorsSid) ||
 		owner.String() == trustedInstaller {
 		return nil
 	}

@@ -81,6 +81,18 @@ func Grant(folder, account string) error {
 	return windows.SetNamedSecurityInfo(folder, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION, nil, nil, merged, nil)
 }
 
+// Account is the SID of an account; of this process's own if the name is empty.
+func Account(name string) (*windows.SID, error) {
+	if name != "" {
+		return lookup(name)
+	}
+	user, err := windows.GetCurrentProcessToken().GetTokenUser()
+	if err != nil {
+		return nil, err
+	}
+	return user.User.Sid, nil
+}
+
 // lookup takes DOMAIN\name, .\name and name.
 func lookup(account string) (*windows.SID, error) {
 	if name, local := strings.CutPrefix(account, `.\`); local {

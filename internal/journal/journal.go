@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"exorunner/internal/access"
 )
 
 const (
@@ -72,7 +74,7 @@ func Open(ctx context.Context, dir string, o Options) (*Journal, error) {
 	if o.Warn == nil {
 		o.Warn = func(error) {}
 	}
-	if err := makePrivate(dir); err != nil {
+	if err := access.Private(dir); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	release, err := alone(ctx, dir)

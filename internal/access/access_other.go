@@ -1,6 +1,6 @@
 //go:build !windows
 
-package journal
+package access
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// makePrivate makes the folder where it is not there, and sees to it that nobody else can look into it.
-func makePrivate(dir string) error {
+// Private makes a folder where it is not there, and sees to it that nobody else can look into it.
+func Private(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package journal
+package access
 
 import (
 	"errors"
@@ -8,14 +8,12 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
-
-	"exorunner/internal/access"
 )
 
-// makePrivate makes the folder where it is not there, and gives it to SYSTEM and Administrators alone, inheriting
+// Private makes a folder where it is not there, and gives it to SYSTEM and Administrators alone, inheriting
 // nothing from above: %ProgramData% lets every user make files. Who is no administrator keeps access to a folder of
 // their own. A folder that no ordinary user can look into is left as it is.
-func makePrivate(dir string) error {
+func Private(dir string) error {
 	if err := onThisMachine(dir); err != nil {
 		return err
 	}
@@ -40,7 +38,7 @@ func makePrivate(dir string) error {
 		return err
 	}
 	// Who has a right there by name, the account of the service above all, keeps it.
-	if group, err := access.Broad(dir, access.Any); err != nil || group == "" {
+	if group, err := Broad(dir, Any); err != nil || group == "" {
 		return err
 	}
 	acl, _, err := sd.DACL()
@@ -98,7 +96,7 @@ func onThisMachine(dir string) error {
 		return err
 	}
 	if windows.GetDriveType(root) == windows.DRIVE_REMOTE {
-		return fmt.Errorf("%s: on a network share; a journal must be on a disk of this machine", dir)
+		return fmt.Errorf("%s: on a network share; it must be on a disk of this machine", dir)
 	}
 	return nil
 }
