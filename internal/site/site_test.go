@@ -90,7 +90,7 @@ func TestEverythingThatIsWrongHasItsPlace(t *testing.T) {
 		"a zone that nobody knows":           {"Europe/London", "Europe/Lodnon", "f.yaml:11:11: schedules[0].zone:"},
 		"a window that never opens":          {`opens: "22:00", closes: "05:00"`, `opens: "22:00", closes: "22:00"`, "f.yaml:12:14: schedules[0].window[0]: opens and closes at 22:00"},
 		"a time of day that is none":         {`opens: "22:00"`, `opens: "25:00"`, "f.yaml:12:22: schedules[0].window[0].opens:"},
-		"a freeze without an end":            {`, to: "2027-01-04"`, "", "f.yaml:13:14: schedules[0].freeze[0].to: missing"},
+		"a freeze without an end":            {`, to: "2027-01-04"`, "", `f.yaml:13:14: missing field "to"`},
 		"made up for without an end":         {"policy: once", "policy: all", "f.yaml:15:13: schedules[0].missed.max: the policy all wants"},
 		"retries without an end":             {"attempts: 3", "attempts: 1000", "f.yaml:16:23: schedules[0].retry.attempts: 1000 is not between"},
 		"two times":                          {"    splay: 20m\n", "    every: 1h\n", "f.yaml:7:5: schedules[0]: give exactly one of at, every and cron; there are 2"},
