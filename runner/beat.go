@@ -10,6 +10,7 @@ import (
 
 	"exorunner/internal/daemon"
 	"exorunner/internal/exr"
+	"exorunner/internal/files"
 	"exorunner/internal/host"
 	"exorunner/internal/lock"
 )
@@ -43,7 +44,7 @@ func (s *server) beat(dir string) func(daemon.Beat) {
 		if err := os.WriteFile(path+".new", text, 0o600); err != nil {
 			overwrite(path, text)
 		} else {
-			_ = os.Rename(path+".new", path) // a reader on Windows may be in its way for a moment
+			_ = files.Replace(context.Background(), path+".new", path)
 		}
 	}
 }
@@ -60,7 +61,7 @@ func overwrite(path string, text []byte) {
 }
 
 func readHeartbeat(dir string) (*heartbeat, error) {
-	raw, err := os.ReadFile(filepath.Join(dir, heartbeatName))
+	raw, err := files.Read(filepath.Join(dir, heartbeatName))
 	if err != nil {
 		return nil, err
 	}

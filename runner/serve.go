@@ -212,13 +212,19 @@ func (s *server) tryReferences(next *site.Site) {
 	}
 }
 
-// look is a hash of the configuration and its files of variables. What cannot be read is a change too.
+// look is a hash of the configuration, its files of variables and its playbooks: one that breaks is found before its
+// slot. What cannot be read is a change too.
 func (s *server) look() (sum [sha256.Size]byte) {
 	h := sha256.New()
 	paths := []string{s.path}
 	if s.site != nil {
 		for _, name := range s.site.VarsFiles {
 			paths = append(paths, s.site.Beside(name))
+		}
+		for _, one := range s.site.Schedules {
+			if path := playbookOf(s.site, one); looksLikePath(one.Playbook) && !slices.Contains(paths, path) {
+				paths = append(paths, path)
+			}
 		}
 	}
 	for _, path := range paths {

@@ -113,6 +113,7 @@ func TestTheEndOfASlotIsWrittenLater(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer other.Close()
 	d.Work = func(context.Context, Slot) Outcome {
 		if b.runs = append(b.runs, "run"); len(b.runs) == 1 {
 			if _, err := other.ExecContext(context.Background(), "BEGIN IMMEDIATE"); err != nil {

@@ -3,6 +3,7 @@ package files
 
 import (
 	"context"
+	"os"
 	"time"
 )
 
@@ -29,4 +30,18 @@ func Replace(ctx context.Context, from, to string) error {
 		}
 	}
 	return err
+}
+
+// readTries are fewer: what this account may not read looks the same on Windows.
+const readTries = 8
+
+// Read is os.ReadFile, patient for two seconds with whoever is replacing the file.
+func Read(path string) ([]byte, error) {
+	for n := 1; ; n++ {
+		raw, err := os.ReadFile(path)
+		if err == nil || !InUse(err) || n == readTries {
+			return raw, err
+		}
+		time.Sleep(pause)
+	}
 }

@@ -41,7 +41,7 @@ type content struct {
 
 func (b Book) read() (content, error) {
 	c := content{Mark: b.Mark, Notes: map[string]action.Note{}}
-	raw, err := os.ReadFile(b.Path)
+	raw, err := files.Read(b.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, nil
 	}

@@ -38,7 +38,7 @@ func load(dir, machine string) (definition, error) {
 		return d, err
 	}
 	path := statePath(dir, machine)
-	text, err := os.ReadFile(path)
+	text, err := files.Read(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return d, nil
