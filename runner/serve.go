@@ -121,6 +121,9 @@ func (a *app) serve(ctx context.Context, o *serveOptions, out io.Writer, log *sl
 		return hinted(fail(engine.StatusUsage, err), "let this account write to %s, or name another folder with --state", dir)
 	}
 	defer held.Free()
+	if os.Getenv("GOGC") == "" {
+		defer debug.SetGCPercent(debug.SetGCPercent(50)) // it idles for days: less memory for a little more work
+	}
 	a.keeper = newSharedKeeper()
 	s.log = slog.New(hidingHandler{log.Handler(), a.keeper.Hide})
 	// What the journal has to tell goes to the log: a service has no standard error that anybody reads.

@@ -2,6 +2,8 @@ package journal
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +27,19 @@ func BenchmarkDurableRecords(b *testing.B) {
 			all.Wait()
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
 		})
+	}
+}
+
+// What one would do instead: a line in a file, and a flush.
+func BenchmarkALineAndAFlush(b *testing.B) {
+	f, err := os.Create(filepath.Join(b.TempDir(), "lines"))
+	ok(b, err)
+	defer f.Close()
+	line := []byte(`{"event":"message","message":{"kind":"text","text":"` + strings.Repeat("x", 300) + `"}}` + "\n")
+	for b.Loop() {
+		_, err := f.Write(line)
+		ok(b, err)
+		ok(b, f.Sync())
 	}
 }
 
