@@ -297,9 +297,10 @@ notify:
 	}
 }
 
-// An installer that wants a restart gets one inside the window, is gone on with, and is done after it.
-func TestARestartOfTheMachine(t *testing.T) {
-	state, book := t.TempDir(), filepath.Join(t.TempDir(), "book.yaml")
+// wantsRestart makes a machine whose installer ends with 3010, and a playbook that runs it; the paths of both.
+func wantsRestart(t *testing.T, state string) (book, machine string) {
+	t.Helper()
+	book, machine = filepath.Join(t.TempDir(), "book.yaml"), filepath.Join(state, "rehearsal", "ce-v2.json")
 	write := func(path, text string) {
 		t.Helper()
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -311,7 +312,6 @@ func TestARestartOfTheMachine(t *testing.T) {
 	if status, stdout, stderr := call("apply", book, "--host", "rehearsal", "--state", state); status != 0 {
 		t.Fatalf("status %d\n%s%s", status, stdout, stderr)
 	}
-	machine := filepath.Join(state, "rehearsal", "ce-v2.json")
 	raw, err := os.ReadFile(machine)
 	if err != nil {
 		t.Fatal(err)
@@ -331,17 +331,18 @@ tasks:
       sha256: 4c3d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091a2b
       install: {arguments: /quiet}
 `)
-	write(filepath.Join(state, siteName), fmt.Sprintf("host: rehearsal\nreboot: window\nschedules:\n  - {name: once, playbook: %q, command: apply, at: %q, missed: {policy: once}}\n",
-		book, time.Now().Add(1100*time.Millisecond).UTC().Format(time.RFC3339)))
+	return book, machine
+}
+
+// An installer that wants a restart gets one inside the window, is gone on with, and is done after it.
+func TestARestartOfTheMachine(t *testing.T) {
+	state := t.TempDir()
+	book, _ := wantsRestart(t, state)
+	siteFile(t, state, fmt.Sprintf("reboot: window\nschedules:\n  - {name: once, playbook: %q, command: apply, at: %q, missed: {policy: once}}\n", book, inASecond()))
 	var slots []journal.Slot
 	_, log := during(t, state, func() bool {
-		r, err := journal.OpenReader(context.Background(), filepath.Join(state, "rehearsal", "journal"))
-		if err != nil {
-			return false
-		}
-		defer r.Close()
-		slots, err = r.Slots(context.Background(), "once", 10)
-		return err == nil && len(slots) > 0 && (slots[0].State == journal.SlotDone || slots[0].Attempt > 3)
+		slots = slotsOf(state, "once")
+		return len(slots) > 0 && (slots[0].State == journal.SlotDone || slots[0].Attempt > 3)
 	})
 	if len(slots) != 2 || slots[0].Attempt != 2 || slots[0].State != journal.SlotDone || !strings.HasPrefix(slots[1].Reason, "restart of the machine 1 of at most 5") {
 		t.Errorf("got %+v\n%s", slots, log)

@@ -195,33 +195,8 @@ func TestKilledBeforeTheMachineWasAskedToRestart(t *testing.T) {
 	for _, point := range []string{"restart.before", "finish.after", "run_end.after"} {
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()
-			state, book := t.TempDir(), filepath.Join(t.TempDir(), "book.yaml")
-			write := func(path, text string) {
-				t.Helper()
-				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			write(book, "playbook: begin\ntasks:\n  - {name: a variable, action: environment, with: {name: EXR, value: a}}\n")
-			if status, stdout, stderr := call("apply", book, "--host", "rehearsal", "--state", state); status != 0 {
-				t.Fatalf("status %d\n%s%s", status, stdout, stderr)
-			}
-			machine := filepath.Join(state, "rehearsal", "ce-v2.json")
-			raw, err := os.ReadFile(machine)
-			if err != nil {
-				t.Fatal(err)
-			}
-			write(machine, strings.Replace(string(raw), `"brings"`, `"exit": 3010, "brings"`, 1))
-			write(book, `playbook: install
-tasks:
-  - name: the ActiveSync module
-    action: download
-    with:
-      path: 'C:\staged.exe'
-      urls: https://files.contoso.com/maas360/ActiveSync-3.000.100.exe
-      sha256: 4c3d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091a2b
-      install: {arguments: /quiet}
-`)
+			state := t.TempDir()
+			book, machine := wantsRestart(t, state)
 			siteFile(t, state, fmt.Sprintf("reboot: window\nschedules:\n  - {name: once, playbook: %q, command: apply, at: %q, missed: {policy: once}}\n", book, inASecond()))
 			if out, err := command(t, exe, failpointEnv+"="+point, "serve", "--state", state, "--tick", "50ms").CombinedOutput(); err == nil {
 				t.Fatalf("it was not killed\n%s", out)
@@ -236,7 +211,7 @@ tasks:
 					asked++
 				}
 			}
-			raw, err = os.ReadFile(machine)
+			raw, err := os.ReadFile(machine)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -74,11 +74,11 @@ func ownedByUs(dir string) error {
 	if err != nil {
 		return err
 	}
-	user, err := windows.GetCurrentProcessToken().GetTokenUser()
+	own, err := Account("")
 	if err != nil {
 		return err
 	}
-	if owner.Equals(user.User.Sid) || owner.IsWellKnown(windows.WinLocalSystemSid) || owner.IsWellKnown(windows.WinBuiltinAdministratorsSid) {
+	if owner.Equals(own) || owner.IsWellKnown(windows.WinLocalSystemSid) || owner.IsWellKnown(windows.WinBuiltinAdministratorsSid) {
 		return nil
 	}
 	return fmt.Errorf("%s: belongs to %s; give it to Administrators, or name another folder", dir, owner)
