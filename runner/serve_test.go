@@ -167,7 +167,7 @@ func TestAServiceStaysFlat(t *testing.T) {
 		switch past := time.Since(start); {
 		case early == footprint{} && past > span/3:
 			early = used()
-		case late == footprint{} && past > span*9/10:
+		case late == footprint{} && past > span:
 			late = used()
 		}
 		return late != footprint{}
