@@ -147,19 +147,32 @@ func recordOfKilled(t *testing.T, state, point string) {
 }
 
 // Files that were in use want a restart. The run that changed them was killed before it could say so: the next one does,
-// although it finds everything in place.
+// although it finds everything in place, whatever came between them.
 func TestARestartIsNotForgottenOverAKill(t *testing.T) {
 	exe := program(t)
-	for _, points := range [][]string{{"invoke.after:4"}, {"run_end.before"}, {"invoke.after:4", "run_begin.after", "task_start.told:2"}} {
-		t.Run(strings.Join(points, " "), func(t *testing.T) {
+	for about, c := range map[string]struct {
+		points  []string
+		between string // a fault of one more run
+	}{
+		"in the change":                  {[]string{"invoke.after:4"}, ""},
+		"when it had said so":            {[]string{"run_end.before"}, ""},
+		"three times":                    {[]string{"invoke.after:4", "run_begin.after", "task_start.told:2"}, ""},
+		"and a run that was refused":     {[]string{"invoke.after:4"}, "host-dies:Get-ExrFact"},
+		"and a run that could not ask":   {[]string{"invoke.after:4"}, "host-dies:Get-ExrPendingReboot"},
+		"and a run that came to no task": {[]string{"task_finish.before:6"}, "host-dies:Get-ExrFact"},
+	} {
+		t.Run(about, func(t *testing.T) {
 			t.Parallel()
 			state := t.TempDir()
 			args := []string{"apply", "--host", "rehearsal", "--state", state}
-			for _, point := range points {
+			for _, point := range c.points {
 				out, err := command(t, exe, failpointEnv+"="+point, append(args, "--fault", "files-in-use:Install-ExrModule")...).CombinedOutput()
 				if dead, ok := err.(*exec.ExitError); !ok || dead.Exited() {
 					t.Fatalf("got %v, want it to be killed\n%s", err, out)
 				}
+			}
+			if c.between != "" {
+				_, _ = command(t, exe, "", append(args, "--fault", c.between)...).CombinedOutput() // it fails, and that is its matter
 			}
 			out, err := command(t, exe, "", args...).CombinedOutput()
 			if dead, ok := err.(*exec.ExitError); !ok || dead.ExitCode() != engine.StatusReboot() || !strings.Contains(string(out), "in use by Install-ExrModule.dll is replaced") {
@@ -169,6 +182,18 @@ func TestARestartIsNotForgottenOverAKill(t *testing.T) {
 				t.Errorf("one more run: %v, want nothing left to say\n%s", err, out)
 			}
 		})
+	}
+}
+
+// An installer's word is told once, also where the machine cannot be asked for more.
+func TestARestartIsToldOnce(t *testing.T) {
+	state := t.TempDir()
+	book, _ := wantsRestart(t, state)
+	want := []int{engine.StatusReboot(), 0, 0}
+	for i, status := range want {
+		if got, out, _ := call("apply", book, "--host", "rehearsal", "--state", state, "--fault", "host-dies:Get-ExrPendingReboot"); got != status {
+			t.Errorf("run %d: status %d, want %d\n%s", i+1, got, status, out)
+		}
 	}
 }
 

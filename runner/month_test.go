@@ -111,8 +111,8 @@ func TestAMonthOfTheService(t *testing.T) {
 		}
 		serve(time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC))
 		monthsLedger(t, state)
-		if got := machine.read()["booted"]; got == nil {
-			t.Error("the machine was not restarted")
+		if n := machine.read()["restarts"]; n != 1.0 {
+			t.Errorf("the machine was restarted %v times, want once", n)
 		}
 		if status, out := by("plan", "--detailed-exitcode"); status != 0 {
 			t.Errorf("a plan in the end: status %d\n%s", status, out)

@@ -7,7 +7,6 @@ import (
 
 	"exorunner/internal/engine"
 	"exorunner/internal/exr"
-	"exorunner/internal/host"
 	"exorunner/internal/journal"
 	"exorunner/internal/report"
 )
@@ -16,20 +15,24 @@ import (
 const unsettled = 200
 
 // reboot lets a run find out whether its changes want a restart. A run that was interrupted could not say so: what the
-// machine wanted before that one began is the measure of this one, too.
-func (r *recorder) reboot(ctx context.Context, h host.Reader) (*engine.Reboot, error) {
+// machine wanted before that one began is the measure of this one, too, unless the machine was started since.
+func (r *recorder) reboot(ctx context.Context, t *target) (*engine.Reboot, error) {
 	b := &engine.Reboot{Ask: func(ctx context.Context) ([]string, error) {
 		var p exr.PendingReboot
-		err := h.Query(ctx, exr.GetPendingReboot(), &p)
+		err := t.Query(ctx, exr.GetPendingReboot(), &p)
 		return p.Reasons(), err
 	}}
 	runs, err := r.j.Runs(ctx, journal.Filter{Command: r.run.Command, Host: r.run.Host, Limit: unsettled})
 	if err != nil {
 		return nil, err
 	}
+	booted := t.booted()
 	for _, run := range runs {
 		if run.ID == r.run.ID {
 			continue
+		}
+		if run.Started.Before(booted) {
+			break
 		}
 		left, err := leftOpen(ctx, r.j.Reader, run)
 		if err != nil {
@@ -71,7 +74,10 @@ func leftOpen(ctx context.Context, j *journal.Reader, run journal.Run) (looseEnd
 			case e.Kind == report.RebootPending:
 				reasons := append([]string{}, e.RebootFor...)
 				left.before = &reasons
-			case e.Kind == report.RunFinished && !e.RebootUnknown && run.State == journal.Ended:
+			case e.Kind != report.RunFinished || run.State != journal.Ended || run.Status == engine.StatusInterrupted:
+			case e.RebootUnknown:
+				left.wanted = false // it has told that itself; what else there may be is open
+			default:
 				return looseEnd{settled: true}, nil
 			}
 		}

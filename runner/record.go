@@ -44,8 +44,11 @@ func (a *app) journalDir(rehearsal bool) (string, error) {
 	if err == nil && rehearsal {
 		dir = filepath.Join(dir, rehearsalName)
 	}
-	return filepath.Join(dir, "journal"), err
+	return filepath.Join(dir, journalName), err
 }
+
+// journalName is the folder of the journal in the state folder.
+const journalName = "journal"
 
 // openJournal opens it for writing. What is not on record must not happen, so a run without one does not begin.
 func (a *app) openJournal(ctx context.Context, rehearsal bool, hide func([]byte) []byte) (*journal.Journal, error) {
@@ -265,7 +268,7 @@ func (r *recorder) refused(err error, status int) {
 	}
 	e := report.Event{
 		Kind: report.RunFinished, Time: r.now().UTC(), Run: r.run.ID, Rehearsal: r.run.Rehearsal, Command: r.run.Command, Playbook: r.run.Playbook,
-		Host: r.run.Host, Status: &status, Counts: map[string]int{}, Error: &report.Error{Class: class, Message: err.Error()},
+		Host: r.run.Host, Status: &status, Counts: map[string]int{}, RebootUnknown: true, Error: &report.Error{Class: class, Message: err.Error()},
 	}
 	_ = r.Record(e) // the refusal itself is told by who called; without this record the run shows as interrupted
 }

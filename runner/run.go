@@ -119,15 +119,6 @@ func (a *app) run(ctx context.Context, o *runOptions, args []string) error {
 
 // alone is a run that no other works beside, with its journal.
 func (a *app) alone(ctx context.Context, o *runOptions, t *target, play *playbook.Playbook, out *output, keeper *secret.Keeper) error {
-	if !t.rehearsal {
-		dir, err := a.stateDir()
-		if err == nil {
-			err = privateState(dir)
-		}
-		if err != nil {
-			return asUsage(err)
-		}
-	}
 	held, err := lock.Take(ctx, t.lock, o.wait)
 	if err != nil {
 		return lockError(err)
@@ -194,7 +185,7 @@ func (a *app) tasks(ctx context.Context, o *runOptions, t *target, book *playboo
 	}
 	e := &engine.Engine{Reporter: out, Sleep: t.sleep}
 	if rec != nil && o.command == engine.Apply {
-		if job.Reboot, err = rec.reboot(ctx, t.Host); err != nil {
+		if job.Reboot, err = rec.reboot(ctx, t); err != nil {
 			rec.refused(err, engine.StatusFailed)
 			return fail(engine.StatusFailed, fmt.Errorf("nothing was touched: %w", err))
 		}

@@ -87,6 +87,8 @@ type server struct {
 	seen [sha256.Size]byte // of the files that the last answer is about
 	err  error
 	when time.Time // of that answer
+
+	tried string // the site whose secrets were looked for
 }
 
 // serve runs until ctx ends. wake gets what is to be called when the machine wakes up.
@@ -104,9 +106,6 @@ func (a *app) serve(ctx context.Context, o *serveOptions, out io.Writer, log *sl
 	dir, err := a.serviceDir(rehearsing)
 	if err != nil {
 		return err
-	}
-	if err := privateState(dir); err != nil {
-		return fail(engine.StatusUsage, err)
 	}
 	held, err := lock.Take(ctx, filepath.Join(dir, "serve.lock"), 2*time.Second) // status tries it for a moment
 	if err != nil {
@@ -190,7 +189,10 @@ func (s *server) config() (daemon.Config, error) {
 		case err == nil:
 			s.site, s.err = next, nil
 			s.queue.SetTargets(s.a.targets(next))
-			s.tryReferences(next)
+			if s.tried != next.SHA256 {
+				s.tried = next.SHA256
+				s.tryReferences(next)
+			}
 		default:
 			s.err = err
 		}
@@ -332,10 +334,7 @@ func unrecorded(ctx context.Context, err error) daemon.Outcome {
 // serveManaged is serve where there is no terminal: its log is a file beside the journal, and what ends it is in the
 // system's event log as well, where there is one.
 func (a *app) serveManaged(ctx context.Context, o *serveOptions, wake func(func())) error {
-	dir, err := a.stateDir()
-	if err == nil {
-		err = privateState(dir)
-	}
+	dir, err := a.stateDir() // service install has prepared it
 	if err == nil {
 		err = os.MkdirAll(dir, 0o700)
 	}
@@ -371,6 +370,6 @@ const serviceLog = "service.log"
 // wrong.
 func tellSystem(err error) {
 	host, _ := os.Hostname() // without it the log has it as well
-	_ = notify.EventLog{}.Send(context.Background(), notify.Notice{Kind: notify.Config, Time: time.Now(), Host: host,
+	_ = notify.EventLog{}.Send(context.Background(), notify.Notice{Kind: notify.Ended, Time: time.Now(), Host: host,
 		Subject: "the service ends: it cannot work like this", Text: err.Error(), Remedy: "exorunner validate checks the configuration; the service is started again by itself"})
 }

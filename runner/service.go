@@ -221,6 +221,7 @@ func (nothingToDo) Stop(service.Service) error  { return nil }
 // A serviceState is what the system says of the service.
 type serviceState struct {
 	installed, running bool
+	ended              bool   // neither: it is stopped, or waits for being started again
 	text               string // how it is, and how it ended
 }
 
@@ -259,33 +260,41 @@ const (
 	askEvery      = 200 * time.Millisecond
 )
 
+// await asks until the service is as it should be, or time is up.
+func await(ctx context.Context, patience time.Duration, is func(serviceState) bool) (serviceState, error) {
+	for end := time.Now().Add(patience); ; time.Sleep(askEvery) {
+		state, err := queried()
+		if err != nil || is(state) || ctx.Err() != nil || time.Now().After(end) {
+			return state, err
+		}
+	}
+}
+
 // startService is done when the service has been running for a moment: one that ends at once was not started.
 func (a *app) startService(ctx context.Context) error {
-	state, err := queried()
-	if err != nil {
+	state, err := await(ctx, stopPatience, func(s serviceState) bool { return s.running || s.ended }) // one may be stopping still
+	if err != nil || state.running {
 		return err
-	}
-	if state.running {
-		return nil
 	}
 	if err := a.control("start"); err != nil {
 		return err
 	}
 	since := time.Time{}
-	for end := time.Now().Add(startPatience); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(askEvery) {
-		if state, err = queried(); err != nil {
-			return err
-		}
-		switch {
-		case state.running && since.IsZero():
+	state, err = await(ctx, startPatience, func(s serviceState) bool {
+		if s.running && since.IsZero() {
 			since = time.Now()
-		case state.running && time.Since(since) >= stays:
-			return nil
-		case !state.running && (!since.IsZero() || hasEnded(state)):
-			return hinted(fail(engine.StatusFailed, fmt.Errorf("service %s: it ended as soon as it was started: %s%s", serviceName, state.text, a.lastWords())), "%s", logHint)
 		}
+		return s.ended || s.running && time.Since(since) >= stays
+	})
+	switch {
+	case err != nil || state.running:
+		return err
+	case state.ended:
+		err = fmt.Errorf("service %s: it ended as soon as it was started: %s%s", serviceName, state.text, a.lastWords())
+	default:
+		err = fmt.Errorf("service %s: it does not come up: %s%s", serviceName, state.text, a.lastWords())
 	}
-	return hinted(fail(engine.StatusFailed, fmt.Errorf("service %s: it does not come up: %s%s", serviceName, state.text, a.lastWords())), "%s", logHint)
+	return hinted(fail(engine.StatusFailed, err), "%s", logHint)
 }
 
 // lastWords is the last line of the service's log, where it has one.
@@ -304,18 +313,23 @@ func (a *app) lastWords() string {
 
 // stopService is done when the service has ended.
 func (a *app) stopService(ctx context.Context) error {
-	if _, err := queried(); err != nil {
-		return err
-	}
-	if err := stopByManager(); err != nil {
-		return hinted(fail(engine.StatusFailed, fmt.Errorf("service %s: stop: %w", serviceName, err)), "%s", asAdministrator)
-	}
-	for end := time.Now().Add(stopPatience); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(askEvery) {
-		if state, err := queried(); err != nil || !state.running {
-			return err
+	var refused error
+	told := false
+	state, err := await(ctx, stopPatience, func(s serviceState) bool {
+		if !told || !s.ended { // once in any case: one that waits for being started again is to wait no more
+			refused, told = stopByManager(), true
 		}
+		return s.ended || refused != nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case refused != nil:
+		return hinted(fail(engine.StatusFailed, fmt.Errorf("service %s: stop: %w", serviceName, refused)), "%s", asAdministrator)
+	case !state.ended:
+		return fail(engine.StatusFailed, fmt.Errorf("service %s: it was told to stop and has not ended within %v: it %s", serviceName, stopPatience, state.text))
 	}
-	return fail(engine.StatusFailed, fmt.Errorf("service %s: it was told to stop and has not ended within %v", serviceName, stopPatience))
+	return nil
 }
 
 // uninstallService stops it first: a service that is taken away while it runs goes on, and is in the way of the next.

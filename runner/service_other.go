@@ -56,15 +56,12 @@ func rights(account, dir string) (warnings []string) {
 	}
 	uid, _ := strconv.Atoi(u.Uid) // they are numbers here
 	gid, _ := strconv.Atoi(u.Gid)
-	made := false
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-		err = os.MkdirAll(dir, 0o700)
-		if err == nil {
-			err = os.Chown(dir, uid, gid)
+		if err := errors.Join(os.MkdirAll(dir, 0o700), os.Chown(dir, uid, gid)); err != nil {
+			return []string{fmt.Sprintf("the state folder cannot be made for %s: %v", account, err)}
 		}
-		made = err == nil
 	}
-	if info, err := os.Stat(dir); !made && err == nil {
+	if info, err := os.Stat(dir); err == nil {
 		if s, ok := info.Sys().(*syscall.Stat_t); ok && int(s.Uid) != uid {
 			warnings = append(warnings, fmt.Sprintf("%s does not belong to %s, which cannot keep records there: chown -R %s %s", dir, account, account, dir))
 		}
@@ -93,13 +90,16 @@ func systemdState(shown []byte) serviceState {
 	}
 	s := serviceState{
 		installed: is["LoadState"] != "not-found" && is["LoadState"] != "",
-		running:   is["ActiveState"] == "active" && is["SubState"] == "running" || is["ActiveState"] == "deactivating",
+		running:   is["ActiveState"] == "active" && is["SubState"] == "running",
+		ended:     is["ActiveState"] == "inactive" || is["ActiveState"] == "failed" || is["SubState"] == "auto-restart",
 		text:      is["ActiveState"],
 	}
 	switch {
 	case s.running:
 		s.text = "running"
-	case is["ActiveState"] == "activating":
+	case is["ActiveState"] == "deactivating":
+		s.text = "is stopping"
+	case is["SubState"] == "auto-restart":
 		s.text = fmt.Sprintf("failing: it ended with status %s and is started again within a minute", is["ExecMainStatus"])
 	case is["ActiveState"] == "failed":
 		s.text = fmt.Sprintf("failed (%s), it ended with status %s", is["Result"], is["ExecMainStatus"])
@@ -118,11 +118,8 @@ func queryLibrary() (serviceState, error) {
 	if errors.Is(err, service.ErrNotInstalled) {
 		return serviceState{}, nil
 	}
-	return serviceState{installed: true, running: is == service.StatusRunning, text: "stopped"}, err
-}
-
-func hasEnded(s serviceState) bool {
-	return strings.HasPrefix(s.text, "failing") || strings.HasPrefix(s.text, "failed") || s.text == "stopped"
+	running := is == service.StatusRunning
+	return serviceState{installed: true, running: running, ended: !running, text: map[bool]string{true: "running", false: "stopped"}[running]}, err
 }
 
 // stopByManager returns when systemd has stopped it.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 	"unsafe"
@@ -105,7 +104,7 @@ func (m *managed) code() (specific bool, code uint32) {
 }
 
 // systemAccount is what a service runs under that names none.
-const systemAccount = `NT AUTHORITY\SYSTEM`
+const systemAccount = access.System
 
 // logHint is where a service says why it does not work.
 const logHint = "its log is service.log in the state folder (%ProgramData%\\exorunner), and the Windows event log has what ended it"
@@ -159,7 +158,7 @@ func queryService() (serviceState, error) {
 		svc.Stopped: "stopped", svc.StartPending: "is starting", svc.StopPending: "is stopping", svc.Running: "running",
 		svc.ContinuePending: "is continuing", svc.PausePending: "is pausing", svc.Paused: "paused",
 	}
-	out := serviceState{installed: true, running: is.State == svc.Running || is.State == svc.StopPending, text: words[is.State]}
+	out := serviceState{installed: true, running: is.State == svc.Running, ended: is.State == svc.Stopped, text: words[is.State]}
 	switch {
 	case is.State != svc.Stopped || is.Win32ExitCode == 0 || is.Win32ExitCode == uint32(windows.ERROR_SERVICE_NEVER_STARTED):
 	case is.Win32ExitCode == uint32(windows.ERROR_SERVICE_SPECIFIC_ERROR):
@@ -170,9 +169,7 @@ func queryService() (serviceState, error) {
 	return out, nil
 }
 
-func hasEnded(s serviceState) bool { return strings.HasPrefix(s.text, "stopped") }
-
-// stopByManager tells it to stop, if it runs.
+// stopByManager tells it to stop. One that is just starting does not listen yet; whoever waits tells it again.
 func stopByManager() error {
 	s, done, err := opened(windows.SERVICE_STOP | windows.SERVICE_QUERY_STATUS)
 	if err != nil {
@@ -181,7 +178,7 @@ func stopByManager() error {
 	defer done()
 	_, err = s.Control(svc.Stop)
 	if errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE) || errors.Is(err, windows.ERROR_SERVICE_CANNOT_ACCEPT_CTRL) {
-		return nil // it is stopped, or about to be
+		return nil // it is stopped, about to be, or starting
 	}
 	return err
 }
@@ -189,18 +186,13 @@ func stopByManager() error {
 // rights are what an account needs to be the service's: to log on as one, and to keep records in the state folder. What
 // could not be given is said, and is no error: an administrator of the domain may have it given otherwise.
 func rights(account, dir string) (warnings []string) {
-	if account == "" {
-		return nil
+	if account != "" {
+		if err := access.LogOnAsService(account); err != nil {
+			warnings = append(warnings, fmt.Sprintf("%s was not given the right to log on as a service (%v): give it in secpol.msc, Local Policies, User Rights Assignment", account, err))
+		}
 	}
-	if err := access.LogOnAsService(account); err != nil {
-		warnings = append(warnings, fmt.Sprintf("%s was not given the right to log on as a service (%v): give it in secpol.msc, Local Policies, User Rights Assignment", account, err))
-	}
-	err := os.MkdirAll(dir, 0o700)
-	if err == nil {
-		err = access.Grant(dir, account)
-	}
-	if err != nil {
-		warnings = append(warnings, fmt.Sprintf("%s was not given access to %s (%v): icacls %q /grant %q:(OI)(CI)F", account, dir, err, dir, account))
+	if err := prepareState(dir, account); err != nil {
+		warnings = append(warnings, fmt.Sprintf("the state folder is not as it should be: %v", err))
 	}
 	return warnings
 }

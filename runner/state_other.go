@@ -28,6 +28,3 @@ func defaultState() (string, error) {
 	}
 	return filepath.Join(home, ".local", "state", "exorunner"), nil
 }
-
-// privateState: the folder is in the account's own home, and the journal in it is closed to others by itself.
-func privateState(string) error { return nil }

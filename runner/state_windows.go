@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/windows"
 
@@ -19,5 +20,7 @@ func machineFolder() string {
 
 func defaultState() (string, error) { return machineFolder(), nil }
 
-// privateState: every user may make files in %ProgramData%, and what lies in this folder is obeyed and believed.
-func privateState(dir string) error { return access.Private(dir) }
+// prepareState: every user may make files in %ProgramData%, and what lies in this folder is obeyed and believed.
+func prepareState(dir, account string) error {
+	return access.Prepare(dir, filepath.Join(dir, journalName), account, strings.EqualFold(dir, machineFolder()))
+}

@@ -29,6 +29,8 @@ type target struct {
 	close     func() error
 	// there says whether there is something to talk to, before a lock is taken.
 	there func() error
+	// booted is when the machine was started last; zero where it never was since it is modelled.
+	booted func() time.Time
 	// sleep is between two attempts; nil is by the clock.
 	sleep func(context.Context, time.Duration) error
 	// fetch is the modelled machine's; a real one has the network.
@@ -54,7 +56,7 @@ func (a *app) open(spec string, faults []string, said func(host.Said)) (*target,
 		Said:       said,
 		Classify:   failure.Classify,
 	})
-	return &target{Host: h, secrets: secret.Stores{}, lock: filepath.Join(machineFolder(), "exorunner.lock"), close: h.Close, there: func() error {
+	return &target{Host: h, secrets: secret.Stores{}, lock: filepath.Join(machineFolder(), "exorunner.lock"), close: h.Close, booted: bootTime, there: func() error {
 		if _, err := pwsh.Find(spec, 0); err != nil {
 			return hinted(fail(engine.StatusUnreachable, err), "exorunner apply --host rehearsal shows everything on a modelled machine")
 		}
@@ -77,7 +79,7 @@ func (a *app) openRehearsal(machine string, faults []string, said func(host.Said
 		}
 		return nil, hinted(fail(engine.StatusUsage, err), "%s", hint)
 	}
-	return &target{Host: h, rehearsal: true, vars: h.Vars(), secrets: h.Secrets(), lock: rehearsalLock(dir), close: nothing, there: nothing, sleep: clock.sleep, fetch: h.Fetcher}, nil
+	return &target{Host: h, rehearsal: true, vars: h.Vars(), secrets: h.Secrets(), lock: rehearsalLock(dir), close: nothing, there: nothing, booted: h.Booted, sleep: clock.sleep, fetch: h.Fetcher}, nil
 }
 
 func (a *app) stateDir() (string, error) {

@@ -19,8 +19,8 @@ func trusted(path, account string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	if group != "" {
-		return fmt.Errorf("%s: %s can change it, and a service obeys it: icacls %q /inheritance:d, then icacls %q /remove:g %q", path, group, path, path, group)
+	if group.Name != "" {
+		return fmt.Errorf("%s: %s can change it, and a service obeys it: icacls %q /inheritance:d, then icacls %q /remove:g *%s", path, group.Name, path, path, group.SID)
 	}
 	sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
 	if err != nil {
@@ -39,5 +39,5 @@ func trusted(path, account string) error {
 		return nil
 	}
 	// Membership of an administrator's own account cannot be told from its SID; such a file is given to the group.
-	return fmt.Errorf("%s: belongs to %s, and a service obeys it: icacls %q /setowner Administrators", path, owner, path)
+	return fmt.Errorf("%s: belongs to %s, and a service obeys it: icacls %q /setowner *S-1-5-32-544 gives it to Administrators", path, access.Name(owner), path)
 }

@@ -18,48 +18,56 @@ const (
 	Write windows.ACCESS_MASK = 0x2 | 0x4 | windows.DELETE | windows.WRITE_DAC | windows.WRITE_OWNER | windows.GENERIC_WRITE | windows.GENERIC_ALL
 )
 
-// broad are the groups that everybody, or every user, belongs to.
+// A Group is one that everybody, or every user, belongs to. SID is what commands take whatever the language of Windows is.
+type Group struct{ Name, SID string }
+
+// broad are these groups. https://learn.microsoft.com/windows-server/identity/ad-ds/manage/understand-security-identifiers
 var broad = map[windows.WELL_KNOWN_SID_TYPE]string{
 	windows.WinWorldSid: "Everyone", windows.WinAuthenticatedUserSid: "Authenticated Users", windows.WinBuiltinUsersSid: "Users",
 	windows.WinInteractiveSid: "INTERACTIVE", windows.WinNetworkSid: "NETWORK", windows.WinAnonymousSid: "ANONYMOUS LOGON",
 	windows.WinBuiltinGuestsSid: "Guests", windows.WinAccountDomainUsersSid: "Domain Users",
 }
 
-// Broad names a group of ordinary users that has one of these rights on a file or folder; "" if none has. A right that is
-// only for what lies below a folder does not count.
-func Broad(path string, rights windows.ACCESS_MASK) (group string, err error) {
+// allowsToSome is the type of an entry that allows something under a condition; it begins as one does that allows it to all.
+// https://learn.microsoft.com/windows/win32/api/winnt/ns-winnt-access_allowed_callback_ace
+const allowsToSome = 9
+
+// Broad names a group of ordinary users that has one of these rights on a file or folder; the zero Group if none has. A
+// right that is only for what lies below a folder does not count.
+func Broad(path string, rights windows.ACCESS_MASK) (Group, error) {
 	sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
 	if err != nil {
-		return "", err
+		return Group{}, err
 	}
 	list, _, err := sd.DACL()
 	if err != nil {
-		return "", err
+		return Group{}, err
 	}
 	if list == nil { // no list at all lets everybody do everything
-		return broad[windows.WinWorldSid], nil
+		return Group{broad[windows.WinWorldSid], "S-1-1-0"}, nil
 	}
 	for i := range uint32(list.AceCount) {
 		var ace *windows.ACCESS_ALLOWED_ACE
 		if err := windows.GetAce(list, i, &ace); err != nil {
-			return "", err
+			return Group{}, err
 		}
-		if ace.Header.AceType != windows.ACCESS_ALLOWED_ACE_TYPE || ace.Header.AceFlags&windows.INHERIT_ONLY_ACE != 0 || ace.Mask&rights == 0 {
+		allows := ace.Header.AceType == windows.ACCESS_ALLOWED_ACE_TYPE || ace.Header.AceType == allowsToSome
+		if !allows || ace.Header.AceFlags&windows.INHERIT_ONLY_ACE != 0 || ace.Mask&rights == 0 {
 			continue
 		}
 		sid := (*windows.SID)(unsafe.Pointer(&ace.SidStart))
 		for known, name := range broad {
 			if sid.IsWellKnown(known) {
-				return name, nil
+				return Group{name, sid.String()}, nil
 			}
 		}
 	}
-	return "", nil
+	return Group{}, nil
 }
 
 // Grant gives an account all rights on a folder and on what lies and will lie in it. What others have, stays.
 func Grant(folder, account string) error {
-	sid, err := lookup(account)
+	sid, err := Account(account)
 	if err != nil {
 		return err
 	}
@@ -81,9 +89,16 @@ func Grant(folder, account string) error {
 	return windows.SetNamedSecurityInfo(folder, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION, nil, nil, merged, nil)
 }
 
+// System is the account of the machine itself; its name is another one in each language of Windows.
+const System = `NT AUTHORITY\SYSTEM`
+
 // Account is the SID of an account; of this process's own if the name is empty.
 func Account(name string) (*windows.SID, error) {
-	if name != "" {
+	switch name {
+	case "":
+	case System:
+		return windows.CreateWellKnownSid(windows.WinLocalSystemSid)
+	default:
 		return lookup(name)
 	}
 	user, err := windows.GetCurrentProcessToken().GetTokenUser()
@@ -91,6 +106,15 @@ func Account(name string) (*windows.SID, error) {
 		return nil, err
 	}
 	return user.User.Sid, nil
+}
+
+// Name is what a person calls a SID; the SID itself where nobody knows it.
+func Name(sid *windows.SID) string {
+	account, domain, _, err := sid.LookupAccount("")
+	if err != nil {
+		return sid.String()
+	}
+	return domain + `\` + account
 }
 
 // lookup takes DOMAIN\name, .\name and name.

@@ -40,7 +40,7 @@ func TestBroad(t *testing.T) {
 			path := listed(t, c.list)
 			reads, err := Broad(path, Any)
 			writes, err2 := Broad(path, Write)
-			if err != nil || err2 != nil || reads != c.any || writes != c.write {
+			if err != nil || err2 != nil || reads.Name != c.any || writes.Name != c.write {
 				t.Errorf("got %q and %q, %v, %v; want %q and %q", reads, writes, err, err2, c.any, c.write)
 			}
 		})

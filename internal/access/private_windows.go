@@ -38,15 +38,75 @@ func Private(dir string) error {
 		return err
 	}
 	// Who has a right there by name, the account of the service above all, keeps it.
-	if group, err := Broad(dir, Any); err != nil || group == "" {
+	if group, err := Broad(dir, Any); err != nil || group.Name == "" {
 		return err
 	}
+	return protect(dir, sd)
+}
+
+// protect replaces the access list of a folder.
+func protect(dir string, sd *windows.SECURITY_DESCRIPTOR) error {
 	acl, _, err := sd.DACL()
 	if err != nil {
 		return err
 	}
 	return windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT,
 		windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, acl, nil)
+}
+
+// Prepare makes the state folder of a service, and the folder of its journal, or takes them over from whoever made them:
+// they belong to Administrators then, no ordinary user can look into them, and the service's account has all rights. A
+// folder that others have a use for is refused, unless it is ours by its name.
+func Prepare(dir, journal, account string, ours bool) error {
+	for _, one := range []string{dir, journal} {
+		if err := os.MkdirAll(filepath.Dir(one), 0o700); err != nil {
+			return err
+		}
+		if err := takeOver(one, ours || one == journal); err != nil {
+			return fmt.Errorf("%s: %w", one, err)
+		}
+		if account == "" {
+			continue
+		}
+		if err := Grant(one, account); err != nil {
+			return fmt.Errorf("%s: %w", one, err)
+		}
+	}
+	return nil
+}
+
+func takeOver(dir string, ours bool) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return Private(dir)
+	}
+	if err != nil {
+		return err
+	}
+	group, err := Broad(dir, Any)
+	if err != nil {
+		return err
+	}
+	if group.Name != "" && !ours && len(entries) > 0 {
+		return fmt.Errorf("%s can look into it, and others may have a use for what lies there: name an empty folder, or a new one", group.Name)
+	}
+	administrators, err := windows.CreateWellKnownSid(windows.WinBuiltinAdministratorsSid)
+	if err != nil {
+		return err
+	}
+	if ownedByUs(dir) != nil {
+		if err := windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION, administrators, nil, nil, nil); err != nil {
+			return fmt.Errorf("it cannot be given to Administrators: %w", err)
+		}
+	}
+	if group.Name == "" {
+		return nil
+	}
+	sd, err := descriptor()
+	if err != nil {
+		return err
+	}
+	return protect(dir, sd)
 }
 
 // descriptor is "full access for SYSTEM and Administrators, for everything below too, and nothing inherited".
@@ -81,7 +141,7 @@ func ownedByUs(dir string) error {
 	if owner.Equals(own) || owner.IsWellKnown(windows.WinLocalSystemSid) || owner.IsWellKnown(windows.WinBuiltinAdministratorsSid) {
 		return nil
 	}
-	return fmt.Errorf("%s: belongs to %s; give it to Administrators, or name another folder", dir, owner)
+	return fmt.Errorf("%s: belongs to %s; icacls %q /setowner *S-1-5-32-544 gives it to Administrators", dir, Name(owner), dir)
 }
 
 // onThisMachine refuses network shares: SQLite's log needs memory that all who open it share, and a share's locks

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,6 +81,7 @@ type Daemon struct {
 	StopAfter time.Duration                 // how long a run may take to end once it is to stop; 0: 18 s
 
 	config  Config
+	planned sync.Mutex // for plans: runs look theirs up
 	plans   map[string]Plan
 	refused string // the error of the configuration that was not taken
 
@@ -91,10 +93,11 @@ type Daemon struct {
 	turn    chan struct{} // holds one while a run goes on
 	until   atomic.Int64  // Unix seconds: a restart was asked for, nothing begins before
 	steady  steady        // since when the clock has run evenly
-	newest  time.Time     // of the runs on record when this one began
+	newest  time.Time     // a moment that was real: of the newest run when this one began, then of each look at retention
 	pruned  time.Time
 	held    bool
 	problem atomic.Pointer[string]                               // of the last tick, or since
+	stuck   atomic.Pointer[string]                               // the end of a slot that cannot be written
 	ticker  func(runs context.Context) (gocron.Scheduler, error) // scheduler; a test gives one that has stopped
 	broken  chan error
 }
@@ -202,9 +205,7 @@ func (d *Daemon) run(ctx context.Context) error {
 	}
 	runs, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := d.settleFound(runs); err != nil {
-		return err
-	}
+	d.settleFound(runs)
 	d.Log.Info("started", "schedules", len(d.config.Plans), "tick", d.Tick)
 	err = d.watch(ctx, runs)
 	cancel()
@@ -272,8 +273,18 @@ func (d *Daemon) adopt(ctx context.Context, c Config) error {
 			}
 		}
 	}
+	d.planned.Lock()
+	defer d.planned.Unlock()
 	d.config, d.plans = c, plans
 	return nil
+}
+
+// plan is a schedule's as it is configured now.
+func (d *Daemon) plan(schedule string) (Plan, bool) {
+	d.planned.Lock()
+	defer d.planned.Unlock()
+	p, known := d.plans[schedule]
+	return p, known
 }
 
 // keep puts the newest slot back into the queue that waited when its schedule was changed, or was away for a moment, and
@@ -284,22 +295,27 @@ func (d *Daemon) keep(ctx context.Context, p Plan, now, next time.Time) (waits b
 	if err != nil {
 		return false, err
 	}
-	for _, s := range slots {
-		waits = waits || s.State == journal.SlotWaiting
+	var s *journal.Slot // the newest that was dropped, if none ran since
+	for i := range slots {
+		is := &slots[i]
+		dropped := is.State == journal.SlotSkipped && (strings.HasPrefix(is.Reason, journal.ReasonChanged) || strings.HasPrefix(is.Reason, journal.ReasonRemoved))
+		if dropped {
+			s = is
+		}
+		if dropped || is.State == journal.SlotWaiting || is.State == journal.SlotDone || is.State == journal.SlotFailed || is.State == journal.SlotClaimed {
+			waits = is.State == journal.SlotWaiting
+			break
+		}
 	}
-	if len(slots) == 0 || waits {
+	if s == nil || now.Sub(s.Ended) > keepFor || s.Attempt >= maxAttempts {
 		return waits, nil
-	}
-	s := slots[0] // the last attempt at the newest
-	dropped := s.State == journal.SlotSkipped && (s.Reason == journal.ReasonChanged || s.Reason == journal.ReasonRemoved)
-	if !dropped || now.Sub(s.Ended) > keepFor || s.Attempt >= maxAttempts {
-		return false, nil
 	}
 	if again, ok := p.Next(s.Due.Add(-time.Nanosecond)); !ok || !again.Equal(s.Due) {
 		return false, nil
 	}
 	key := journal.Key{Schedule: s.Schedule, Due: s.Due, Attempt: s.Attempt + 1}
-	err = d.Journal.Wait(key, now, later(s.NotBefore, now), "kept over a change of the schedule", next)
+	why := strings.TrimPrefix(strings.TrimPrefix(s.Reason, journal.ReasonChanged+": "), journal.ReasonRemoved+": ")
+	err = d.Journal.Wait(key, now, later(s.NotBefore, now), "kept over a change of the schedule: "+why, next)
 	if errors.Is(err, journal.ErrTaken) {
 		err = nil
 	}

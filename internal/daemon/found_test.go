@@ -1,10 +1,12 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -24,11 +26,13 @@ func (b *bench) hand(now *time.Time) (*Daemon, *journal.Journal) {
 	d.defaults()
 	c, err := b.config()
 	if err == nil {
-		err = errors.Join(d.adopt(context.Background(), c), d.settleFound(context.Background()))
+		err = d.adopt(context.Background(), c)
 	}
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	d.settleFound(context.Background())
+	d.running.Wait()
 	return d, j
 }
 
@@ -114,12 +118,13 @@ func TestTheEndOfASlotIsWrittenLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
+	var log bytes.Buffer // written by one at a time: the run and the ticks wait for each other
 	d.Work = func(context.Context, Slot) Outcome {
 		if b.runs = append(b.runs, "run"); len(b.runs) == 1 {
 			if _, err := other.ExecContext(context.Background(), "BEGIN IMMEDIATE"); err != nil {
 				t.Error(err)
 			}
-			time.AfterFunc(5500*time.Millisecond, func() { // longer than the journal waits by itself
+			time.AfterFunc(7*time.Second, func() { // longer than the journal waits by itself
 				if _, err := other.ExecContext(context.Background(), "ROLLBACK"); err != nil {
 					t.Error(err)
 				}
@@ -127,7 +132,11 @@ func TestTheEndOfASlotIsWrittenLater(t *testing.T) {
 		}
 		return good(Slot{})
 	}
+	d.Log = slog.New(slog.NewTextHandler(&log, nil))
 	b.ticks(d, &now, newYear.Add(3*time.Minute), time.Minute)
+	if !strings.Contains(log.String(), "cannot go on with the end of slot") {
+		t.Fatal("the journal was not held long enough: nothing was tested")
+	}
 	same(t, "ledger", lines(b.ledger()), []string{"s #1 01 12:01 done", "s #1 01 12:02 done", "s #1 01 12:03 done"})
 }
 
@@ -421,6 +430,164 @@ func TestAMachineThatDoesNotRestart(t *testing.T) {
 	if asked != maxRestarts {
 		t.Errorf("asked %d times, want %d", asked, maxRestarts)
 	}
+}
+
+// A run that failed is tried again and told, whatever becomes of the restart that it wanted as well.
+func TestAFailureBehindARestart(t *testing.T) {
+	now := newYear
+	b := &bench{t: t, dir: t.TempDir(), restart: RestartWindow, configs: []schedule.Config{oneOff}}
+	b.work = func(Slot) Outcome {
+		return Outcome{Verdict: Failed, Class: "never", Restart: true, Summary: "the gallery: gone"}
+	}
+	d, j := b.hand(&now)
+	defer j.Close()
+	d.Booted = func() time.Time { return newYear.Add(-time.Hour) }
+	d.Restart = func(context.Context, string) error { return errors.New("access is denied") }
+	b.ticks(d, &now, newYear.Add(3*time.Hour), time.Minute)
+	d.Queue.Deliver(t.Context())
+	d.Queue.Wait()
+	ledger := b.ledger()
+	if last := ledger[len(ledger)-1]; last.State != journal.SlotFailed || !strings.HasPrefix(last.Reason, "failed: the gallery: gone") {
+		t.Errorf("got %s %q in the end, want it failed", last.State, last.Reason)
+	}
+	if kinds := strings.Join(b.kinds(), " "); !strings.Contains(kinds, "failed") || strings.Contains(kinds, "recovered") {
+		t.Errorf("told %q, want the failure, and no recovery", kinds)
+	}
+}
+
+// What a task is called is no word of ours.
+func TestTheNameOfATaskIsNoReason(t *testing.T) {
+	for _, name := range []string{"restart of the machine is not pending", "interrupted", "sign-ins are paused"} {
+		t.Run(name, func(t *testing.T) {
+			now := newYear
+			b := &bench{t: t, dir: t.TempDir(), restart: RestartWindow, configs: []schedule.Config{oneOff}}
+			b.configs[0].Retry = schedule.Retry{Attempts: 2, Wait: time.Minute}
+			b.work = func(Slot) Outcome { return Outcome{Verdict: Failed, Class: "transient", Summary: name + ": no"} }
+			d, j := b.hand(&now)
+			defer j.Close()
+			d.Booted = func() time.Time { return newYear.Add(-time.Hour) }
+			b.ticks(d, &now, newYear.Add(3*time.Hour), time.Minute)
+			same(t, "ledger", lines(b.ledger()), []string{"s #1 01 12:30 failed", "s #2 01 12:30 failed"})
+			if b.restarts > 0 {
+				t.Errorf("%d restarts", b.restarts)
+			}
+		})
+	}
+}
+
+// A restart that did not come is owed by the schedule, also where the attempt that was to follow gave way.
+func TestARestartIsOwedByTheSchedule(t *testing.T) {
+	now, n := newYear, 0
+	b := &bench{t: t, dir: t.TempDir(), restart: RestartWindow, configs: []schedule.Config{{Name: "s", Cron: "*/30 * * * *", Zone: "UTC"}}}
+	b.work = func(Slot) Outcome { n++; return Outcome{Verdict: Good, Restart: n == 1} }
+	d, j := b.hand(&now)
+	defer j.Close()
+	booted := newYear.Add(-time.Hour)
+	d.Booted = func() time.Time { return booted }
+	asked := 0
+	d.Restart = func(context.Context, string) error { // the first is called off; while the machine was to go down the next slot came
+		if asked++; asked > 1 {
+			booted = now.Add(time.Second)
+			d.Restarted()
+		}
+		return nil
+	}
+	b.ticks(d, &now, newYear.Add(2*time.Hour), 10*time.Minute)
+	if asked != 2 {
+		t.Errorf("asked %d times, want once more\n%s", asked, strings.Join(lines(b.ledger()), "\n"))
+	}
+}
+
+// What the configuration says when a run ends decides about its restart, not what it said when it began.
+func TestARunIsSettledByTheConfigurationOfItsEnd(t *testing.T) {
+	now := newYear
+	b := &bench{t: t, dir: t.TempDir(), restart: RestartWindow, configs: []schedule.Config{oneOff}}
+	d, j := b.hand(&now)
+	defer j.Close()
+	d.Work = func(ctx context.Context, s Slot) Outcome {
+		b.restart = RestartNever
+		c, err := b.config()
+		if err == nil {
+			err = d.adopt(ctx, c)
+		}
+		return Outcome{Verdict: Good, Restart: err == nil}
+	}
+	b.ticks(d, &now, newYear.Add(time.Hour), time.Minute)
+	if slots := b.ledger(); b.restarts > 0 || !strings.Contains(slots[0].Reason, "reboot: never") {
+		t.Errorf("%d restarts, %q", b.restarts, slots[0].Reason)
+	}
+}
+
+// A service that is up for a month forgets what is past its retention.
+func TestRecordsGoInALongLife(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		until(newYear)
+		b := &bench{t: t, dir: dir, tick: 30 * time.Minute, configs: []schedule.Config{{Name: "s", Cron: "0 6 * * *", Zone: "UTC"}}}
+		d, j := b.open()
+		defer j.Close()
+		d.Config = func() (Config, error) {
+			c, err := b.config()
+			c.Retention.Age = 7 * 24 * time.Hour
+			return c, err
+		}
+		d.Work = func(_ context.Context, s Slot) Outcome {
+			id := s.Due.Format(time.DateOnly)
+			err := errors.Join(j.BeginRun(journal.Run{ID: id, Schedule: s.Schedule, Due: s.Due, Attempt: s.Attempt, Started: time.Now()}), j.EndRun(id, time.Now(), 0, nil))
+			return Outcome{Verdict: Good, Run: id, Summary: fmt.Sprint(err)}
+		}
+		ctx, stop := context.WithTimeout(t.Context(), 30*24*time.Hour)
+		defer stop()
+		if err := d.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if runs, err := j.Runs(t.Context(), journal.Filter{}); err != nil || len(runs) < 7 || len(runs) > 8 {
+			t.Errorf("got %d runs, %v; want those of a week", len(runs), err)
+		}
+	})
+}
+
+// A restart that came while nobody was there to settle the run is not asked for again.
+func TestARestartThatCameBeforeItsRunWasSettled(t *testing.T) {
+	now := newYear.Add(10 * time.Minute)
+	b := &bench{t: t, dir: t.TempDir(), work: good, restart: RestartWindow, configs: []schedule.Config{oneOff}}
+	b.configs[0].At = "2026-01-01 12:00"
+	_, j := b.open()
+	k := journal.Key{Schedule: "s", Due: newYear, Attempt: 1}
+	c, _ := b.config()
+	err := errors.Join(j.PutSchedule("s", c.Plans[0].Fingerprint(), newYear, newYear), j.Claim(k, newYear, time.Time{}),
+		j.BeginRun(journal.Run{ID: "r", Schedule: "s", Due: newYear, Attempt: 1, Started: newYear}),
+		j.Append("r", []byte(`{"event":"run_finished","status":194,"reboot":true}`)), j.EndRun("r", newYear, 194, nil), j.Close())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, j := b.open()
+	defer j.Close()
+	d.Now = func() time.Time { return now }
+	d.Booted = func() time.Time { return newYear.Add(5 * time.Minute) }
+	d.defaults()
+	if err := d.adopt(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	d.settleFound(t.Context())
+	d.running.Wait()
+	same(t, "ledger", lines(b.ledger()), []string{"s #1 01 12:00 done"})
+	if b.restarts > 0 {
+		t.Errorf("%d restarts", b.restarts)
+	}
+}
+
+// A slot that waits for the weekend outlives an edit, also where later ones were skipped because it waits.
+func TestAnEditKeepsTheSlotThatWaitsForTheWeekend(t *testing.T) {
+	now := newYear // a Thursday
+	b := &bench{t: t, dir: t.TempDir(), work: good, configs: []schedule.Config{{Name: "s", Cron: "0 13 * * mon-fri", Zone: "UTC",
+		Windows: []schedule.Window{{Days: "sat", Opens: "10:00", Closes: "12:00"}}}}}
+	d, j := b.hand(&now)
+	defer j.Close()
+	b.ticks(d, &now, newYear.Add(30*time.Hour), 15*time.Minute) // Thursday's waits, Friday's is skipped
+	b.configs[0].Deadline = 7 * 24 * time.Hour
+	b.ticks(d, &now, newYear.Add(3*24*time.Hour), 15*time.Minute)
+	same(t, "runs", b.runs, []string{"s #2 01 13:00"})
 }
 
 // A pause of sign-ins is waited out, whatever the retries of the schedule are: it is no loop.

@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"exorunner/internal/journal"
@@ -43,6 +42,9 @@ func (d *Daemon) restart(runs context.Context, p Plan, key journal.Key, out Outc
 	d.Log.Warn("the machine is restarted", "slot", key.String())
 	if err := d.Restart(runs, "exorunner: "+key.Schedule+" has changed what only a restart brings into force"); err != nil {
 		d.until.Store(0)
+		if runs.Err() != nil { // the service was stopped meanwhile: the next start asks again
+			return
+		}
 		d.Log.Error("the machine could not be restarted", "error", err)
 		d.tell(runs, p.Notify, notify.Notice{Kind: notify.Restart, Key: fmt.Sprintf("%s%d/failed", notify.Key(notify.Restart, key.Schedule), key.Due.Unix()), Time: now,
 			Schedule: key.Schedule, Run: out.Run, Subject: key.Schedule + " could not restart the machine", Text: oneLine(err.Error()), Remedy: "restart the machine; exorunner goes on by itself"})
@@ -75,24 +77,24 @@ func (d *Daemon) mayRestart(ctx context.Context, p Plan, now time.Time) (recent 
 	return len(slots), ""
 }
 
-// owed says whether the last attempt before this one asked for a restart that has not come: the process ended before the
-// machine was asked, or somebody has called it off.
-func (d *Daemon) owed(ctx context.Context, key journal.Key) bool {
-	if d.Booted == nil || key.Attempt == 1 {
+// owed says whether this schedule has asked for a restart that has not come: the process ended before the machine was
+// asked, or somebody has called it off.
+func (d *Daemon) owed(ctx context.Context, key journal.Key, now time.Time) bool {
+	if d.Booted == nil {
 		return false
 	}
-	slots, err := d.Journal.Slots(context.WithoutCancel(ctx), key.Schedule, 2*maxAttempts)
+	asked, err := d.Journal.Ended(context.WithoutCancel(ctx), now.Add(-restartSpan), reasonRestart)
 	if err != nil {
-		d.wrong("the slots of "+key.Schedule, err)
+		d.wrong("the restarts on record", err)
 		return false
 	}
-	for _, s := range slots { // the newest attempt first
-		if !s.Due.Equal(key.Due) || s.Attempt >= key.Attempt || strings.HasPrefix(s.Reason, reasonInterrupted) {
-			continue
+	last := time.Time{}
+	for _, s := range asked { // the oldest first
+		if s.Schedule == key.Schedule {
+			last = s.Ended
 		}
-		return strings.HasPrefix(s.Reason, reasonRestart) && d.Booted().Before(s.Ended)
 	}
-	return false
+	return !last.IsZero() && d.Booted().Before(last)
 }
 
 // Restarted says that the restart which was asked for is over while this process lives on, as on a modelled machine.

@@ -27,6 +27,9 @@ const (
 
 // settle writes down what became of a run's slot, its retry, and what is told about it, in one piece.
 func (d *Daemon) settle(runs context.Context, p Plan, key journal.Key, out Outcome) {
+	if current, known := d.plan(key.Schedule); known { // the configuration may have been changed while it ran
+		p = current
+	}
 	now := d.Now()
 	d.Log.Info("run ended", "slot", key.String(), "run", out.Run, "verdict", string(out.Verdict), "summary", out.Summary)
 	told := d.expiring(runs, p, out, now)
@@ -56,10 +59,12 @@ func (d *Daemon) finish(ctx context.Context, key journal.Key, state journal.Slot
 	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
 		err := d.Journal.FinishSlot(key, d.Now(), state, reason, again, told...)
 		if err == nil {
+			d.stuck.Store(nil)
 			d.Point("finish.after")
 			return true
 		}
 		d.wrong("the end of "+key.String(), err)
+		d.stuck.Store(d.problem.Load())
 		if !errors.Is(err, journal.ErrFull) && !errors.Is(err, journal.ErrLocked) {
 			return false
 		}
@@ -79,9 +84,9 @@ func (d *Daemon) bad(runs context.Context, p Plan, key journal.Key, out Outcome,
 		return
 	}
 	at, why, again := p.Again(schedule.Failure{Due: key.Due, Ended: now, Attempt: d.tries(key), Class: out.Class}, d.Random)
-	reason := out.Summary
-	if out.Paused { // that alone does not use the slot's attempts up
-		reason = reasonPaused + ": " + reason
+	reason := string(out.Verdict) + ": " + out.Summary // the words of a task are none of ours
+	if out.Paused {                                    // that alone does not use the slot's attempts up
+		reason = reasonPaused + ": " + out.Summary
 		if until := later(out.NotBefore, now); key.Attempt < maxAttempts && p.Begin(until, key.Due, key.Attempt+1).Do != schedule.Skip {
 			at, again = later(at, until), true
 		}
@@ -95,7 +100,7 @@ func (d *Daemon) bad(runs context.Context, p Plan, key journal.Key, out Outcome,
 	}
 	if again {
 		d.Log.Info("the slot is tried again", "slot", key.String(), "at", at)
-		d.finish(runs, key, journal.SlotFailed, reason, &journal.Again{NotBefore: at, Reason: string(out.Verdict) + ": " + out.Summary}, told...)
+		d.finish(runs, key, journal.SlotFailed, reason, &journal.Again{NotBefore: at, Reason: reason}, told...)
 		return
 	}
 	d.finish(runs, key, journal.SlotFailed, reason+"; not tried again: "+why, nil, told...)
@@ -175,46 +180,54 @@ func (d *Daemon) count(name string, fits func(journal.Slot) bool) (n int) {
 	return n
 }
 
-// settleFound deals with slots whose process died. A run that had come to its end is settled by what it recorded, so
-// that nothing is done twice; any other begins again.
-func (d *Daemon) settleFound(ctx context.Context) error {
+// settleFound deals with slots whose process died, each when its turn comes: what cannot be written yet must not keep the
+// service from its ticks. A run that had come to its end is settled by what it recorded, so that nothing is done twice;
+// any other begins again.
+func (d *Daemon) settleFound(ctx context.Context) {
 	for _, s := range d.Journal.Found().Slots {
-		p, known := d.plans[s.Schedule]
-		if !known {
-			d.finish(ctx, s.Key, journal.SlotFailed, reasonInterrupted+": its schedule is no longer configured", nil)
-			continue
+		d.inTurn(ctx, func() { d.settleOne(ctx, s) })
+	}
+}
+
+func (d *Daemon) settleOne(ctx context.Context, s journal.Slot) {
+	p, known := d.plan(s.Schedule)
+	if !known {
+		d.finish(ctx, s.Key, journal.SlotFailed, reasonInterrupted+": its schedule is no longer configured", nil)
+		return
+	}
+	out, ended, err := d.recorded(ctx, s)
+	switch {
+	case err != nil: // it stays claimed; the next start asks again
+		d.wrong("the run of "+s.Key.String(), err)
+	case !ended.IsZero() && out.Verdict != Interrupted:
+		if out.Restart && d.Booted != nil && d.Booted().After(ended) {
+			out.Restart = false // it has come since
 		}
-		out, ended, err := d.recorded(ctx, s)
-		if err != nil {
-			return fmt.Errorf("%s: %w", s.Key, err)
-		}
-		if ended && out.Verdict != Interrupted {
-			d.settle(ctx, p, s.Key, out)
-			continue
-		}
+		d.settle(ctx, p, s.Key, out)
+	default:
 		d.Log.Warn("a slot was interrupted", "slot", s.Key.String(), "run", s.Run)
 		d.interrupted(ctx, p, s.Key, "the service ended in the middle of it", nil)
 	}
-	return nil
 }
 
-// recorded judges a run by its events in the journal. A later run of the same slot does not exist: an attempt has one.
-func (d *Daemon) recorded(ctx context.Context, s journal.Slot) (out Outcome, ended bool, err error) {
+// recorded judges a run by its events in the journal, and says when it ended; zero if it did not. A later run of the same
+// slot does not exist: an attempt has one.
+func (d *Daemon) recorded(ctx context.Context, s journal.Slot) (out Outcome, ended time.Time, err error) {
 	if s.Run == "" {
-		return out, false, nil
+		return out, ended, nil
 	}
 	run, err := d.Journal.Run(ctx, s.Run)
 	if errors.Is(err, journal.ErrNotFound) {
-		return out, false, nil
+		return out, ended, nil
 	}
 	if err != nil || run.State != journal.Ended {
-		return out, false, err
+		return out, ended, err
 	}
 	var judge Judge
 	for after := int64(0); ; {
 		events, err := d.Journal.Events(ctx, s.Run, after, 500)
 		if err != nil || len(events) == 0 {
-			return judge.Outcome(), true, err
+			return judge.Outcome(), run.Ended, err
 		}
 		for _, line := range events {
 			after = line.N

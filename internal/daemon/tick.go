@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -30,7 +31,7 @@ func (d *Daemon) tick(runs context.Context) {
 		for _, c := range s.Claimed {
 			beat.Running = append(beat.Running, c.Key)
 		}
-		p, ok := d.plans[s.Name]
+		p, ok := d.plan(s.Name)
 		if !ok || beat.Restarting {
 			continue
 		}
@@ -49,7 +50,7 @@ func (d *Daemon) tick(runs context.Context) {
 	if err := d.Journal.Broken(); err != nil {
 		d.wrong("journal", err)
 	}
-	if p := d.problem.Load(); p != nil {
+	if p := cmp.Or(d.problem.Load(), d.stuck.Load()); p != nil {
 		beat.Problem = *p
 	}
 	d.Beat(beat)
@@ -104,7 +105,7 @@ func (d *Daemon) carryOut(runs context.Context, p Plan, do schedule.Decision, no
 		d.Point("claim.before")
 		if err = d.Journal.Claim(key, now, do.Next); err == nil {
 			d.Point("claim.after")
-			d.start(runs, p, key)
+			d.start(runs, key)
 		}
 	}
 	if errors.Is(err, journal.ErrTaken) {
@@ -121,7 +122,7 @@ func (d *Daemon) skip(ctx context.Context, p Plan, do schedule.Decision, now tim
 		key := journal.Key{Schedule: p.Name(), Due: do.Due, Attempt: do.Attempt}
 		err := d.Journal.Skip(key, do.Through, now, do.Reason, do.Next, d.missed(ctx, p, do, now)...)
 		next, ok := p.Next(do.Due)
-		if !errors.Is(err, journal.ErrTaken) || !ok || next.After(do.Through) {
+		if !errors.Is(err, journal.ErrTaken) || !ok || next.After(do.Through) || ctx.Err() != nil {
 			return err
 		}
 		do.Due = next
@@ -148,17 +149,30 @@ func (d *Daemon) missed(ctx context.Context, p Plan, do schedule.Decision, now t
 	return nil
 }
 
-// start runs a claimed slot beside the ticks. Runs of several schedules follow one another: they work on one machine.
-func (d *Daemon) start(runs context.Context, p Plan, key journal.Key) {
+// start runs a claimed slot beside the ticks.
+func (d *Daemon) start(runs context.Context, key journal.Key) {
+	d.inTurn(runs, func() {
+		p, known := d.plan(key.Schedule)
+		switch {
+		case !known:
+			d.finish(runs, key, journal.SlotFailed, reasonInterrupted+" before it began: its schedule is no longer configured", nil)
+		case d.mayBegin(runs, p, key):
+			d.settle(runs, p, key, d.protected(runs, key))
+		}
+	})
+}
+
+// inTurn does one thing after another, whatever schedules they are of: they are about one machine.
+func (d *Daemon) inTurn(runs context.Context, do func()) {
 	d.running.Go(func() {
 		select {
 		case d.turn <- struct{}{}:
 			defer func() { <-d.turn }()
-		case <-runs.Done(): // it stays claimed, and the next start finds it
+		case <-runs.Done(): // a slot stays claimed, and the next start finds it
 			return
 		}
-		if runs.Err() == nil && d.mayBegin(runs, p, key) {
-			d.settle(runs, p, key, d.protected(runs, p, key))
+		if runs.Err() == nil {
+			do()
 		}
 	})
 }
@@ -180,7 +194,7 @@ func (d *Daemon) mayBegin(runs context.Context, p Plan, key journal.Key) bool {
 		d.putBack(runs, key, later(do.Until, now), do.Reason)
 		return false
 	}
-	if d.owed(runs, key) {
+	if _, why := d.mayRestart(runs, p, now); why == "" && d.owed(runs, key, now) {
 		d.settle(runs, p, key, Outcome{Verdict: Good, Restart: true, Summary: "the restart that an attempt before this one asked for has not come"})
 		return false
 	}
@@ -194,7 +208,7 @@ func (d *Daemon) putBack(runs context.Context, key journal.Key, until time.Time,
 }
 
 // protected is Work with a panic made an outcome: one playbook must not end the service for all.
-func (d *Daemon) protected(runs context.Context, p Plan, key journal.Key) (out Outcome) {
+func (d *Daemon) protected(runs context.Context, key journal.Key) (out Outcome) {
 	defer func() {
 		if r := recover(); r != nil {
 			d.Log.Error("a run panicked", "slot", key.String(), "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
@@ -252,6 +266,7 @@ func (d *Daemon) prune(now time.Time) {
 		d.Log.Warn("nothing is removed from the journal: by this clock all of it would be too old", "clock", now.UTC().Format(time.RFC3339), "last_run", d.newest.Format(time.RFC3339))
 		return
 	}
+	d.newest = now // this clock is believed: it ran evenly from there
 	gone, err := d.Journal.Prune(now, d.config.Retention)
 	if err != nil {
 		d.wrong("retention", err)

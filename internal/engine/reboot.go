@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"time"
 
 	"exorunner/internal/report"
 )
@@ -17,6 +18,9 @@ type Reboot struct {
 	Before *[]string
 	Wanted bool
 }
+
+// askTimeout is for a question that takes milliseconds.
+const askTimeout = time.Minute
 
 // A rebootWatch compares. What stood there before is on record before the machine is touched, for the run that goes on
 // after this one was killed.
@@ -49,7 +53,10 @@ func (w *rebootWatch) touch(ctx context.Context, r *run, t Task) {
 	if r.j.Reboot == nil || w.known || w.asking != nil {
 		return
 	}
-	reasons, err := r.j.Reboot.Ask(ctx)
+	// Not on the time of the task: what is left of it is for the change.
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+	defer cancel()
+	reasons, err := r.j.Reboot.Ask(bounded)
 	if err != nil {
 		w.asking = err
 		return

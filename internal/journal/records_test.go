@@ -89,7 +89,7 @@ func TestAChangedScheduleBeginsAnew(t *testing.T) {
 	if err := j.Claim(slot1(3), begun, begun); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a claim of no schedule: got %v, want ErrNotFound", err)
 	}
-	if slots, _ := j.Slots(context.Background(), "", 0); len(slots) != 1 || slots[0].Reason != "the schedule was changed" {
+	if slots, _ := j.Slots(context.Background(), "", 0); len(slots) != 1 || slots[0].Reason != "the schedule was changed: outside the window" {
 		t.Errorf("got %+v, want the one slot, skipped; a claim that was refused leaves none", slots)
 	}
 }

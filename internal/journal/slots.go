@@ -95,7 +95,7 @@ func (j *Journal) RemoveSchedule(name string, now time.Time) error {
 }
 
 func dropWaiting(t *tx, name string, now time.Time, reason string) error {
-	_, err := t.exec("UPDATE slots SET state = 'skipped', ended = ?, reason = ? WHERE schedule = ? AND state = 'waiting'", now, reason, name)
+	_, err := t.exec("UPDATE slots SET state = 'skipped', ended = ?, reason = ? || ': ' || reason WHERE schedule = ? AND state = 'waiting'", now, reason, name)
 	return err
 }
 
@@ -210,9 +210,9 @@ func (r *Reader) Slots(ctx context.Context, schedule string, limit int) ([]Slot,
 	return r.slots(ctx, w.String()+" ORDER BY due DESC, attempt DESC"+atMost(limit), w.args...)
 }
 
-// Ended are the slots of all schedules that ended since a moment for a reason that begins so.
+// Ended are the slots of all schedules that failed since a moment for a reason that begins so, the oldest first.
 func (r *Reader) Ended(ctx context.Context, since time.Time, reason string) ([]Slot, error) {
-	return r.slots(ctx, "WHERE ended >= ? AND substr(reason, 1, length(?)) = ? ORDER BY ended"+atMost(1000), since.UnixMilli(), reason, reason)
+	return r.slots(ctx, "WHERE ended >= ? AND state = 'failed' AND substr(reason, 1, length(?)) = ? ORDER BY ended"+atMost(1000), since.UnixMilli(), reason, reason)
 }
 
 // Schedules are all that are known, by name, each with what of it is under way.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -187,9 +188,14 @@ func (w *writer) commit(batch []*job) {
 // takenAway finds that the file is another one, or none: what is written into one that was removed goes with its process,
 // and nobody can read it. Windows lets no file go that is open.
 func (w *writer) takenAway() error {
-	now, err := os.Stat(w.path)
-	if w.file == nil || err != nil && !errors.Is(err, os.ErrNotExist) || err == nil && os.SameFile(now, w.file) {
+	if w.file == nil || runtime.GOOS == "windows" {
 		return nil
+	}
+	for range 2 { // a file system may err once
+		now, err := os.Stat(w.path)
+		if err != nil && !errors.Is(err, os.ErrNotExist) || err == nil && os.SameFile(now, w.file) {
+			return nil
+		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

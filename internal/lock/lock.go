@@ -36,7 +36,7 @@ type Lock struct {
 // Take takes the lock at path, waiting for it no longer than wait. The holder's pid stands in a file beside it: a
 // locked file cannot be read on Windows.
 func Take(ctx context.Context, path string, wait time.Duration) (*Lock, error) {
-	// Every account that may run exorunner has to be able to open it; it holds nothing.
+	// Where nothing else closes the folder, every account may open it; it holds nothing.
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}

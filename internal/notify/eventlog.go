@@ -33,6 +33,7 @@ func Described() []Description {
 		{Certificate, 106, "warning", "a certificate ends soon; once a week each"},
 		{Config, 107, "warning", "a changed configuration is wrong, and the one before stays in force"},
 		{Restart, 108, "warning", "the machine wants a restart that the service does not do, or could not"},
+		{Ended, 109, "error", "the service ended by itself: its configuration is wrong at the start, or its journal cannot be used; in the event log alone"},
 	}
 }
 

@@ -23,6 +23,7 @@ const (
 	Certificate Kind = "certificate" // one ends soon
 	Config      Kind = "config"      // a changed configuration is wrong
 	Restart     Kind = "restart"     // the machine wants one
+	Ended       Kind = "ended"       // the service itself; in the event log alone, for its targets may not be known
 	Test        Kind = "test"        // a person asked for it
 )
 

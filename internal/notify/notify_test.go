@@ -390,6 +390,49 @@ func TestNothingIsGivenUpBeforeTheTargetsAreKnown(t *testing.T) {
 	}
 }
 
+// A notice that was sent and cannot be written down is not sent again by the same process.
+func TestANoticeThatCannotBeWrittenDown(t *testing.T) {
+	dir, n := t.TempDir(), 0
+	q := queue(t, dir, Target{Name: "x", Sender: sender(func(context.Context) error { n++; return nil })})
+	tell(t, q, Failed, "one", "x")
+	read, err := journal.OpenReader(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	whole := q.Journal.Reader
+	if err := q.Journal.Close(); err != nil { // as good as a disk that is full
+		t.Fatal(err)
+	}
+	*whole = *read
+	for range 3 {
+		q.Deliver(t.Context())
+		q.Wait()
+	}
+	if n != 1 {
+		t.Errorf("sent %d times, want once", n)
+	}
+}
+
+// A target is left alone between two tries, also by a clock that was put back.
+func TestThePauseOfATargetAfterTheClockWasPutBack(t *testing.T) {
+	r := &recording{down: func() error { return errors.New("away") }}
+	q := queue(t, t.TempDir(), Target{Name: "x", Sender: r})
+	defer q.Journal.Close()
+	now := noon
+	q.Now = func() time.Time { return now }
+	tell(t, q, Failed, "one", "x")
+	now = noon.Add(-24 * time.Hour)
+	for range 240 {
+		q.Deliver(t.Context())
+		q.Wait()
+		now = now.Add(15 * time.Second)
+	}
+	if r.tries > 12 {
+		t.Errorf("got %d tries in an hour, want them to become rarer", r.tries)
+	}
+}
+
 func TestANoticeFromAClockOfTheFuture(t *testing.T) {
 	r := &recording{}
 	q := queue(t, t.TempDir(), Target{Name: "x", Sender: r})

@@ -28,6 +28,7 @@ type Queue struct {
 	mu      sync.Mutex
 	targets map[string]Target // nil: not known yet
 	busy    map[string]bool   // targets that are being sent to
+	arrived map[string]bool   // keys of notices that were sent, and that could not be written down
 	sending sync.WaitGroup
 }
 
@@ -158,13 +159,16 @@ func (q *Queue) Deliver(ctx context.Context) {
 }
 
 func (q *Queue) deliver(ctx context.Context, name string) error {
-	q.mu.Lock()
-	t, known := q.targets[name]
-	idle := q.targets != nil && !q.busy[name]
-	q.mu.Unlock()
+	t, known, idle := q.take(name)
 	if !idle {
 		return nil
 	}
+	begun := false
+	defer func() {
+		if !begun {
+			q.release(name)
+		}
+	}()
 	first, err := q.Journal.Unsent(ctx, name+"|", 1)
 	if err != nil || len(first) == 0 || known && q.early(first[0]) {
 		return err
@@ -179,27 +183,40 @@ func (q *Queue) deliver(ctx context.Context, name string) error {
 		}
 		return nil
 	}
-	q.setBusy(name, true)
+	begun = true
 	q.sending.Go(func() {
-		defer q.setBusy(name, false)
+		defer q.release(name)
 		q.send(ctx, t, waiting)
 	})
 	return nil
 }
 
-// early says that a notice is to be tried later. One that lies in the future was told by a clock that was wrong.
-func (q *Queue) early(n journal.Notification) bool {
-	now := q.now()
-	return n.Due.After(now) && !n.Created.After(now)
-}
-
-func (q *Queue) setBusy(name string, is bool) {
+// take is for one at a time; idle says whether it is ours.
+func (q *Queue) take(name string) (t Target, known, idle bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.targets == nil || q.busy[name] {
+		return t, false, false
+	}
 	if q.busy == nil {
 		q.busy = map[string]bool{}
 	}
-	q.busy[name] = is
+	q.busy[name] = true
+	t, known = q.targets[name]
+	return t, known, true
+}
+
+func (q *Queue) release(name string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.busy[name] = false
+}
+
+// early says that a notice is to be tried later. One that lies further ahead than anybody waits was put off by a clock that
+// was wrong.
+func (q *Queue) early(n journal.Notification) bool {
+	wait := n.Due.Sub(q.now())
+	return wait > 0 && wait <= longestWait
 }
 
 // Wait returns when nothing is being sent.
@@ -213,9 +230,10 @@ func (q *Queue) send(ctx context.Context, t Target, waiting []journal.Notificati
 		}
 		var notice Notice
 		err := json.Unmarshal([]byte(n.Body), &notice)
-		if err != nil {
+		switch {
+		case err != nil:
 			err = Permanent(fmt.Errorf("the notice cannot be read: %w", err))
-		} else {
+		case !q.hasArrived(n.Key):
 			err = q.once(ctx, t, notice)
 		}
 		if err != nil && ctx.Err() != nil { // a stop is nobody's fault
@@ -245,9 +263,11 @@ func (q *Queue) sent(n journal.Notification, err error) (more bool) {
 	name, _, _ := strings.Cut(n.Key, "|")
 	if err == nil {
 		if err := q.Journal.NotificationSent(n.Key, now); err != nil {
-			q.log().Error("a notice was sent and that cannot be written down; it may come twice", "target", name, "error", err)
+			q.log().Error("a notice was sent and that cannot be written down; after a restart of the service it comes again", "target", name, "error", err)
+			q.setArrived(n.Key, true)
 			return false
 		}
+		q.setArrived(n.Key, false)
 		q.log().Info("notice sent", "target", name, "kind", n.Kind)
 		return true
 	}
@@ -261,6 +281,26 @@ func (q *Queue) sent(n journal.Notification, err error) (more bool) {
 		q.log().Error("a notice's failure cannot be written down", "target", name, "error", err)
 	}
 	return never
+}
+
+// hasArrived says whether a notice was sent by this process; it is to be written down, and not to be sent again.
+func (q *Queue) hasArrived(key string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.arrived[key]
+}
+
+func (q *Queue) setArrived(key string, is bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !is {
+		delete(q.arrived, key)
+		return
+	}
+	if q.arrived == nil {
+		q.arrived = map[string]bool{}
+	}
+	q.arrived[key] = true
 }
 
 // wait doubles with each try, to an hour, and is spread: servers that lost the same target do not return together.

@@ -16,7 +16,8 @@ type model struct {
 	// Begun is when the first change was made: what arrives later counts from here.
 	Begun time.Time `json:"begun,omitzero"`
 	// Booted is when it was last restarted by a call.
-	Booted time.Time `json:"booted,omitzero"`
+	Booted   time.Time `json:"booted,omitzero"`
+	Restarts int       `json:"restarts,omitempty"` // how often it was
 
 	Facts        exr.Facts         `json:"facts"`
 	WinRMBasic   bool              `json:"winrmBasic"` // what a connect over RPS needs, and a REST one does not

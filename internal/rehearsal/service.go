@@ -130,7 +130,7 @@ func restartComputer(c *call) ([]any, error) {
 		}
 	}
 	clear(c.h.shared)
-	c.m.Pending, c.m.Booted = exr.PendingReboot{}, c.now
+	c.m.Pending, c.m.Booted, c.m.Restarts = exr.PendingReboot{}, c.now, c.m.Restarts+1
 	return nil, nil
 }
 

@@ -60,7 +60,7 @@ type Event struct {
 	Unverified bool     `json:"unverified,omitempty"`
 	Reboot     bool     `json:"reboot,omitempty"`
 	RebootFor  []string `json:"reboot_for,omitempty"` // why
-	// RebootUnknown: something was changed, and at the end the machine could not be asked whether it wants a restart.
+	// RebootUnknown: at the end of the run the machine was not asked whether it wants a restart for what was changed.
 	RebootUnknown bool           `json:"reboot_unknown,omitempty"`
 	Warnings      []string       `json:"warnings,omitempty"`
 	Evidence      *Evidence      `json:"evidence,omitempty"`
