@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"exorunner/internal/action"
@@ -16,17 +17,17 @@ import (
 // exoModule is Microsoft's name of ExO.
 const exoModule = "ExchangeOnlineManagement"
 
-// installedVersion is the variable that a rollback asks for.
-const installedVersion = "installed_version"
+// installedVersions is the variable that a rollback asks for: a list, the newest installation first.
+const installedVersions = "installed_versions"
 
-// brought are the variables that the machine gives: the modelled one's, and which version of ExO this program installed
+// brought are the variables that the machine gives: the modelled one's, and which versions of ExO this program installed
 // here, for a playbook that asks. The journal is not even opened for any other.
 func (a *app) brought(ctx context.Context, name string, t *target) (map[string]any, error) {
 	file, err := openPlaybook(name)
 	if err != nil {
 		return nil, err
 	}
-	if !bytes.Contains(file.Data, []byte(installedVersion)) {
+	if !bytes.Contains(file.Data, []byte(installedVersions)) {
 		return t.vars, nil
 	}
 	dir, err := a.journalDir(t.rehearsal)
@@ -49,7 +50,11 @@ func (a *app) brought(ctx context.Context, name string, t *target) (map[string]a
 	if vars == nil {
 		vars = map[string]any{}
 	}
-	vars[installedVersion] = ours[len(ours)-1].Version
+	var versions []any
+	for _, v := range slices.Backward(ours) {
+		versions = append(versions, v.Version)
+	}
+	vars[installedVersions] = versions
 	return vars, nil
 }
 
@@ -57,7 +62,7 @@ func (a *app) brought(ctx context.Context, name string, t *target) (map[string]a
 func notInstalledHint(err error) error {
 	if errs, ok := asErrors(err); ok {
 		for _, e := range errs {
-			if strings.Contains(e.What, "vars."+installedVersion+" has no value") {
+			if strings.Contains(e.What, "vars."+installedVersions+" has no value") {
 				return hinted(err, "the journal knows of no version of %s that exorunner installed here and did not take away again; exorunner history shows what it did", exoModule)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"exorunner/internal/action"
@@ -49,12 +50,23 @@ func (a *app) loadWith(name string, o *runOptions, opt playbook.Options) (*playb
 		}
 		opt.VarsFiles = append(opt.VarsFiles, f)
 	}
-	opt.Given = o.given
+	opt.Given, opt.Elsewhere = o.given, shippedVariable
 	book, err := playbook.Load(file, opt)
 	if err != nil {
 		return nil, fail(engine.StatusUsage, err)
 	}
 	return book, nil
+}
+
+// shippedVariable: one file of a site's variables serves all shipped playbooks, which do not all want the same.
+func shippedVariable(name string) bool {
+	for _, book := range playbooks.Names() {
+		text, _ := playbooks.Get(book)
+		if slices.Contains(playbook.Variables(playbook.File{Name: book, Data: text}), name) {
+			return true
+		}
+	}
+	return false
 }
 
 // openPlaybook takes a path where one is meant, or the name of a shipped playbook.

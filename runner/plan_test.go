@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"maps"
 	"testing"
 	"time"
 
@@ -42,7 +43,12 @@ func run(t *testing.T, h *rehearsal.Host, name string, command engine.Command) e
 	o := &runOptions{command: command, sets: given(name)}
 	deps := action.Deps{Secrets: h.Secrets(), Notes: notes.Book{Path: t.TempDir() + "/notes.json", ReadOnly: command != engine.Apply},
 		Fetch: h.Fetcher(command != engine.Apply), ReadOnly: command != engine.Apply, Outside: command != engine.Plan}
-	book, err := a.load(name, o, h.Vars(), deps)
+	machine := maps.Clone(h.Vars())
+	if machine == nil {
+		machine = map[string]any{}
+	}
+	machine[installedVersions] = []any{"3.1.0"}
+	book, err := a.load(name, o, machine, deps)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,11 +69,8 @@ func run(t *testing.T, h *rehearsal.Host, name string, command engine.Command) e
 
 // given are the variables that a shipped playbook wants and no machine brings.
 func given(name string) []string {
-	switch name {
-	case "prepare-offline":
+	if name == "prepare-offline" {
 		return []string{`folder=D:\gallery`, `provider=D:\nuget`}
-	case "rollback-exo-v3":
-		return []string{"installed_version=3.1.0"}
 	}
 	return nil
 }

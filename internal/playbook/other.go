@@ -31,14 +31,17 @@ func Decode(f File, v any, check func() []Problem) error {
 }
 
 // TopLevel are the names of a file's fields, in order; none where it is no map. It tells one sort of file from another.
-func TopLevel(f File) []string {
-	n := parse(f, &problems{})
-	if n == nil {
-		return nil
-	}
-	var names []string
-	for _, p := range n.pairs {
-		names = append(names, p.key)
+func TopLevel(f File) []string { return parse(f, &problems{}).keys() }
+
+// Variables are the names that a playbook's own file declares, in order, whatever else is wrong with it.
+func Variables(f File) []string { return parse(f, &problems{}).get("vars").keys() }
+
+// keys are the names of a map, in order; none of anything else.
+func (n *node) keys() (names []string) {
+	if n != nil {
+		for _, p := range n.pairs {
+			names = append(names, p.key)
+		}
 	}
 	return names
 }

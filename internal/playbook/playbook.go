@@ -26,6 +26,8 @@ type Options struct {
 	VarsFiles []File
 	// Given are variables of other files; they come after VarsFiles and win over them, later ones over earlier ones.
 	Given []Given
+	// Elsewhere says that a name is a variable of another playbook, which files of variables may be for as well. Nil: none is.
+	Elsewhere func(name string) bool
 	// Base are variables that the machine brings. They win over the playbook, and files and Sets win over them. Names that
 	// the playbook does not declare are passed over.
 	Base map[string]any

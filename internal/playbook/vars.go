@@ -187,7 +187,7 @@ func (l *loader) values(v *vars, n *node, shared bool) {
 	for _, p := range n.pairs {
 		one := v.all[p.key]
 		switch {
-		case one == nil && shared:
+		case one == nil && (shared || l.opt.Elsewhere != nil && l.opt.Elsewhere(p.key)):
 		case one == nil:
 			l.errs.at(p.at, "the playbook declares no variable %s%s", quote(p.key), didYouMean(p.key, v.names))
 		case p.value.kind == null:
