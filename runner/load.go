@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"exorunner/internal/action"
 	"exorunner/internal/catalog"
@@ -119,7 +123,24 @@ func readLimited(path string) (playbook.File, error) {
 	if err != nil {
 		return playbook.File{}, fmt.Errorf("%s: %w", path, err)
 	}
-	return playbook.File{Name: path, Data: data}, nil
+	return playbook.File{Name: path, Data: fromUTF16(data)}, nil
+}
+
+// fromUTF16 reads what Windows PowerShell's > has written: UTF-16 with a mark at its beginning. What is no such text stays
+// as it is, to be refused with its place.
+func fromUTF16(data []byte) []byte {
+	if len(data)%2 != 0 || !bytes.HasPrefix(data, []byte{0xff, 0xfe}) {
+		return data
+	}
+	units := make([]uint16, 0, len(data)/2)
+	for i := 2; i < len(data); i += 2 {
+		units = append(units, binary.LittleEndian.Uint16(data[i:]))
+	}
+	text := string(utf16.Decode(units))
+	if strings.ContainsRune(text, utf8.RuneError) { // half a character
+		return data
+	}
+	return []byte(text)
 }
 
 func asErrors(err error) (playbook.Errors, bool) {

@@ -116,10 +116,7 @@ func (a *app) checkSchedule(s *site.Site, one site.Schedule, strict bool) ([]str
 		return nil, err
 	}
 	missing := slices.DeleteFunc(slices.Clone(book.Missing), func(name string) bool { return name == installedVersions })
-	if !strict && len(missing) > 0 {
-		fmt.Fprintf(a.stdout, "%-12s%s of %s: a value under vars, or in a file of vars_files, for %s\n", "needs", one.Name, one.Playbook, strings.Join(missing, ", "))
-	}
-	if strict && len(missing) > 0 {
+	if len(missing) > 0 {
 		return nil, fmt.Errorf("%s wants a value under vars, or in a file of vars_files, for %s", one.Playbook, strings.Join(missing, ", "))
 	}
 	if strict && !isRehearsal(s.Host) {

@@ -102,7 +102,11 @@ func (a *app) look(ctx context.Context, host string, now time.Time) *picture {
 		p.add(levelUnknown, "%v", err)
 		return p
 	}
-	p.service(dir, now)
+	elsewhere := "; one that rehearses is seen with --host rehearsal"
+	if isRehearsal(host) {
+		elsewhere = ""
+	}
+	p.service(dir, now, elsewhere)
 	r, err := a.reader(ctx, host)
 	switch {
 	case errors.Is(err, os.ErrPermission):
@@ -120,8 +124,8 @@ func (a *app) look(ctx context.Context, host string, now time.Time) *picture {
 	return p
 }
 
-// service says whether it runs: a lock cannot be left behind, a file can.
-func (p *picture) service(dir string, now time.Time) {
+// service says whether it runs: a lock cannot be left behind, a file can. elsewhere says where another may be.
+func (p *picture) service(dir string, now time.Time, elsewhere string) {
 	running, pid, asked := holds(filepath.Join(dir, "serve.lock"))
 	p.Running, p.PID = running, pid
 	beat, err := readHeartbeat(dir)
@@ -132,7 +136,7 @@ func (p *picture) service(dir string, now time.Time) {
 	case asked != nil:
 		p.add(levelUnknown, "whether the service runs cannot be asked: %v: ask as its account, or as an administrator", asked)
 	case !p.Running && errors.Is(err, os.ErrNotExist):
-		p.add(levelUnknown, "no service has run here")
+		p.add(levelUnknown, "no service has run here%s", elsewhere)
 	case !p.Running:
 		p.add(levelCritical, "the service does not run")
 	case err != nil:
@@ -247,6 +251,8 @@ func lastOf(slots []journal.Slot) (last, ran *journal.Slot) {
 // judge says what a schedule's newest slots mean. One that failed and is tried again is no more than a warning.
 func (p *picture) judge(s scheduleState) {
 	switch {
+	case s.Last == nil && s.Waiting == nil && !s.Running && s.Next.IsZero():
+		p.add(levelWarning, "%s never ran and has no slot ahead", s.Name)
 	case s.Last == nil:
 	case s.Last.State == journal.SlotFailed && s.Waiting == nil && !s.Running:
 		p.add(levelCritical, "%s: %s", s.Name, s.Last.Reason)

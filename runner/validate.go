@@ -13,14 +13,15 @@ import (
 	"exorunner/internal/engine"
 	"exorunner/internal/exr"
 	"exorunner/internal/playbook"
+	"exorunner/internal/schedule"
 )
 
 func newValidate(a *app) *cobra.Command {
 	o := &runOptions{}
 	c := &cobra.Command{
-		Use:   "validate PLAYBOOK...",
+		Use:   "validate PLAYBOOK|exorunner.yaml...",
 		Short: "Read playbooks, or a site's exorunner.yaml, and report everything that is wrong, with its place",
-		Long:  "validate reads playbooks as apply would, asks no machine and writes nothing. A variable without a value is listed\nand is no error.\n" + exitHelp,
+		Long:  "validate reads playbooks as apply would, asks no machine and writes nothing. A variable without a value is listed\nand is no error; in exorunner.yaml it is one, as serve would have it.\n" + exitHelp,
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			var all playbook.Errors
@@ -74,12 +75,23 @@ func (a *app) validateSite(f playbook.File) (playbook.Errors, error) {
 	}
 	fmt.Fprintf(a.stdout, "ok          %s: %d schedules, %d targets of notices\n", filepath.ToSlash(f.Name), len(s.Schedules), len(s.Notify))
 	for i, one := range s.Schedules {
-		next, ok := s.Compiled[i].Next(time.Now())
-		text := "never again"
-		if ok {
-			text = "next " + local(next)
-		}
-		fmt.Fprintf(a.stdout, "            %s: %s %s, %s\n", one.Name, one.Command, one.Playbook, text)
+		fmt.Fprintf(a.stdout, "            %s: %s %s, %s\n", one.Name, one.Command, one.Playbook, comes(s.Compiled[i], time.Now()))
 	}
 	return nil, nil
+}
+
+// comes says when a schedule begins next, in its own zone.
+func comes(s *schedule.Schedule, now time.Time) string {
+	at := func(t time.Time) string { return t.In(s.Zone()).Format("2006-01-02 15:04:05 MST") }
+	slot, ok := s.Next(now)
+	text := "next " + at(slot)
+	if late, still := s.Late(now); !ok && still {
+		slot, text = now, at(late)+" has passed, begins once the service runs"
+	} else if !ok {
+		return "no slot ahead: its time has passed"
+	}
+	if opens, ok := s.NextOpen(slot); ok && opens.After(slot) {
+		text += ", in the window of " + at(opens)
+	}
+	return text
 }

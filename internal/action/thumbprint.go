@@ -9,4 +9,4 @@ var thumbprint = regexp.MustCompile(`^[0-9A-Fa-f]{40}$`)
 func IsThumbprint(s string) bool { return thumbprint.MatchString(s) }
 
 // NoThumbprint is what is wrong with a text that is none.
-const NoThumbprint = "no thumbprint: 40 hexadecimal digits and nothing else; a text copied from certlm.msc carries a mark that nobody sees, so type its first digit anew"
+const NoThumbprint = "no thumbprint: 40 hexadecimal digits and nothing else; where all are there, a text copied from certlm.msc may carry a mark that nobody sees: type its first digit anew"

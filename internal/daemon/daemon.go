@@ -252,7 +252,9 @@ func (d *Daemon) adopt(ctx context.Context, c Config) error {
 		plans[p.Name()] = p
 		from, due := since[p.Name()]
 		if !due {
-			from = now
+			if from, err = d.begins(ctx, p, now); err != nil {
+				return err
+			}
 		}
 		next, ok := p.Next(from)
 		if err := d.Journal.PutSchedule(p.Name(), p.Fingerprint(), now, next); err != nil {
@@ -277,6 +279,23 @@ func (d *Daemon) adopt(ctx context.Context, c Config) error {
 	defer d.planned.Unlock()
 	d.config, d.plans = c, plans
 	return nil
+}
+
+// begins is the moment from which on a schedule has slots: now, or just before one that passed before the service knew of
+// it and may still begin. Whoever starts the service at five past ten means the upgrade of ten o'clock.
+func (d *Daemon) begins(ctx context.Context, p Plan, now time.Time) (time.Time, error) {
+	late, ok := p.Late(now)
+	if !ok {
+		return now, nil
+	}
+	slots, err := d.Journal.Slots(ctx, p.Name(), 1)
+	if err != nil {
+		return now, fmt.Errorf("schedule %q: %w", p.Name(), err)
+	}
+	if len(slots) > 0 && !slots[0].Due.Before(late) { // it has had its turn
+		return now, nil
+	}
+	return late.Add(-time.Nanosecond), nil
 }
 
 // plan is a schedule's as it is configured now.

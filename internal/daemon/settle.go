@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -31,7 +32,12 @@ func (d *Daemon) settle(runs context.Context, p Plan, key journal.Key, out Outco
 		p = current
 	}
 	now := d.Now()
-	d.Log.Info("run ended", "slot", key.String(), "run", out.Run, "verdict", string(out.Verdict), "summary", out.Summary)
+	level := slog.LevelInfo
+	switch out.Verdict {
+	case Failed, Drift, Broken:
+		level = slog.LevelWarn
+	}
+	d.Log.Log(runs, level, "run ended", "slot", key.String(), "run", out.Run, "verdict", string(out.Verdict), "summary", out.Summary)
 	told := d.expiring(runs, p, out, now)
 	switch {
 	case out.Verdict == Interrupted && runs.Err() == nil:

@@ -237,3 +237,38 @@ func TestSlotsOfADeadProcessAreSettledOnce(t *testing.T) {
 		})
 	}
 }
+
+// Who starts the service at five past ten means the upgrade of ten o'clock: an `at` that passed before the service knew of
+// it begins within its deadline, once, and in its window.
+func TestAnUpgradeWhoseTimeHasPassed(t *testing.T) {
+	late := schedule.Config{Name: "upgrade", At: "2026-01-01 10:00", Zone: "UTC", Missed: schedule.Missed{Policy: schedule.OnceMissed}, Deadline: 72 * time.Hour,
+		Windows: []schedule.Window{{Opens: "22:00", Closes: "05:00"}}}
+	bounded, unbounded, skipped := late, late, late
+	bounded.Deadline = time.Hour
+	unbounded.Deadline = 0
+	skipped.Missed = schedule.Missed{}
+	for name, c := range map[string]struct {
+		config schedule.Config
+		want   []string
+	}{
+		"within its deadline":  {late, []string{"upgrade #1 01 10:00"}},
+		"after its deadline":   {bounded, nil},
+		"no end of it":         {unbounded, nil},
+		"what is missed stays": {skipped, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				until(newYear)
+				b := &bench{t: t, dir: dir, tick: 15 * time.Second, work: good, configs: []schedule.Config{c.config}}
+				b.during(time.Hour) // the window is shut
+				same(t, "runs of the afternoon", b.runs, nil)
+				b.during(12 * time.Hour)
+				b.during(time.Hour) // it has had its turn
+				b.configs[0].Deadline++
+				b.during(time.Hour)
+				same(t, "runs", b.runs, c.want)
+			})
+		})
+	}
+}

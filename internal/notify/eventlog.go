@@ -49,7 +49,7 @@ func describe(k Kind) Description {
 	return Description{Level: "warning"}
 }
 
-// Send implements Sender. Away from Windows there is no such log, and the error is a permanent one.
+// Send implements Sender. Away from Windows there is no such log, and the notice is a line on stderr.
 func (EventLog) Send(_ context.Context, n Notice) error {
 	return writeEvent(n.Kind, EventID(n.Kind), clip(n.Title()+"\r\n\r\n"+n.Body(), 15000))
 }

@@ -74,7 +74,8 @@ func (e *entry) decode(s *scope, used bool, errs *problems) any {
 		if p.Field != "" {
 			what = p.Field + ": " + what
 		}
-		errs.at(with.find(p.Field).at, "%s", what)
+		at := with.find(p.Field)
+		errs.at(at.at, "%s%s", what, at.from(s.vars))
 	}
 	return do
 }

@@ -293,7 +293,7 @@ func (d *decoder) text(n *node, s slot) (string, bool) {
 		}
 	}
 	if len(s.Enum) > 0 && !slices.Contains(s.Enum, t) {
-		d.errs.at(n.at, "%s: %s is none of %s%s", s.Name, quote(t), strings.Join(s.Enum, ", "), didYouMean(t, s.Enum))
+		d.errs.at(n.at, "%s: %s is none of %s%s%s", s.Name, quote(t), strings.Join(s.Enum, ", "), didYouMean(t, s.Enum), n.from(nil))
 		return "", false
 	}
 	return t, true
@@ -311,7 +311,7 @@ func (d *decoder) duration(n *node, into reflect.Value, s slot) bool {
 	v, ok := parseDuration(n.text)
 	switch {
 	case !ok:
-		d.errs.at(n.at, "%s: want a duration like 90s, 20m, 1h30m or 30d, this is %s", s.Name, quote(n.text))
+		d.errs.at(n.at, "%s: want a duration like 90s, 20m, 1h30m or 30d, this is %s%s", s.Name, quote(n.text), n.from(nil))
 		return false
 	case v < 0:
 		d.errs.at(n.at, "%s: a duration cannot be negative", s.Name)

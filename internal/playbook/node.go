@@ -1,6 +1,8 @@
 package playbook
 
 import (
+	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -55,6 +57,26 @@ type pair struct {
 type origin struct {
 	expr string
 	vars []*variable
+}
+
+// from says where the value stands that a variable alone gave, if that is in another file: there it has to be changed.
+func (n *node) from(v *vars) string {
+	if n.made != nil && len(n.made.vars) == 1 {
+		return n.made.vars[0].from(n.at)
+	}
+	if name := onlyVar.FindStringSubmatch(n.text); n.made == nil && name != nil && v != nil && v.all[name[1]] != nil {
+		return v.all[name[1]].from(n.at)
+	}
+	return ""
+}
+
+var onlyVar = regexp.MustCompile(`^\$\{\s*vars\.(\w+)\s*\}$`)
+
+func (v *variable) from(used Pos) string {
+	if v.node == nil || v.node.at.File == used.File {
+		return ""
+	}
+	return fmt.Sprintf(" (%s stands at %s)", v.name, v.node.at)
 }
 
 // A source is a file's lines, for places inside a scalar.

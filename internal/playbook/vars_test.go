@@ -159,3 +159,43 @@ func TestMissingVariablesMayBeAllowed(t *testing.T) {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}
 }
+
+// Who wrote a wrong value is led to it, and not only to the playbook that uses it, which may be a shipped one.
+func TestAWrongValueIsSaidWithThePlaceWhereItStands(t *testing.T) {
+	text := "playbook: up\nvars: {version: \"1\", wait: 1s, scope: AllUsers}\ntasks:\n  - name: t\n    action: module\n    with: {name: x, version: \"${vars.version}\", wait: \"${vars.wait}\", scope: \"${vars.scope}\"}\n"
+	for given, want := range map[string]string{
+		"# mine\nversion: bad\n": "up.yaml:6:30: version: not a version (version stands at vars.yaml:2:10)",
+		"wait: 60 days\n":        `up.yaml:6:58: wait: want a duration like 90s, 20m, 1h30m or 30d, this is "60 days" (wait stands at vars.yaml:1:7)`,
+		"scope: allusers\n":      `up.yaml:6:81: scope: "allusers" is none of AllUsers, CurrentUser, did you mean "AllUsers"? (scope stands at vars.yaml:1:8)`,
+	} {
+		o := options(nil)
+		o.VarsFiles = []File{{"vars.yaml", []byte(given)}}
+		_, err := Load(File{"up.yaml", []byte(text)}, o)
+		if err == nil || err.Error() != want {
+			t.Errorf("got\n%v\nwant\n%s", err, want)
+		}
+	}
+	o := options(nil)
+	o.Sets = []string{"version=bad"}
+	if _, err := Load(File{"up.yaml", []byte(text)}, o); err == nil || err.Error() != "up.yaml:6:30: version: not a version" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestVariablesOfAnotherPlaybook(t *testing.T) {
+	o := options(nil)
+	o.Elsewhere = func(name string) bool { return name == "theirs" }
+	o.VarsFiles = []File{{"vars.yaml", []byte("theirs: 1\nnobodys: 1\n")}}
+	_, err := Load(File{"up.yaml", []byte("playbook: up\nvars: {a: 1}\ntasks: [{name: t, action: noop}]\n")}, o)
+	if want := `vars.yaml:2:1: the playbook declares no variable "nobodys"`; err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+	if got := Variables(File{"x", []byte("playbook: x\nvars: {b: , a: 1}\nnonsense: 3\n")}); !cmp.Equal(got, []string{"b", "a"}) {
+		t.Errorf("got %q", got)
+	}
+	for _, text := range []string{"", "[", "vars: 3", "[a]"} {
+		if got := Variables(File{"x", []byte(text)}); got != nil {
+			t.Errorf("%q: got %q", text, got)
+		}
+	}
+}

@@ -294,6 +294,24 @@ func (s *Schedule) Next(after time.Time) (time.Time, bool) {
 	return slot.Add(s.splay).UTC(), true
 }
 
+// Late is the slot of an `at` that has passed and may still begin, for a schedule that was not known when it came: what is
+// missed is made up for, and neither the grace nor the deadline has passed. With neither there is none: a configuration of
+// last year must not begin an upgrade.
+func (s *Schedule) Late(now time.Time) (time.Time, bool) {
+	one, is := s.rule.(once)
+	missed := s.config.Missed
+	if !is || missed.Policy != OnceMissed && missed.Policy != AllMissed {
+		return time.Time{}, false
+	}
+	slot := one.at.Add(s.splay).UTC()
+	late := now.Sub(slot)
+	grace, deadline := missed.Grace, s.config.Deadline
+	return slot, late >= 0 && grace+deadline > 0 && (grace == 0 || late <= max(grace, onTime)) && (deadline == 0 || late <= deadline)
+}
+
+// Zone is where the schedule's times are meant.
+func (s *Schedule) Zone() *time.Location { return s.windows.zone }
+
 // Open says whether the windows allow a change now, and until when. Without windows and with no freeze ahead it is open
 // without end, and closes is zero. Windows that touch are followed for a month.
 func (s *Schedule) Open(now time.Time) (closes time.Time, open bool) { return s.windows.open(now) }

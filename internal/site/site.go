@@ -51,7 +51,7 @@ type Schedule struct {
 	SkipTags []string       `yaml:"skip_tags" doc:"no task with one of these tags"`
 
 	Cron   string        `yaml:"cron" doc:"minute hour day month weekday, or @daily and the like, in the zone"`
-	At     string        `yaml:"at" doc:"a single moment: \"2026-03-08 02:30\" in the zone, or RFC 3339"`
+	At     string        `yaml:"at" doc:"a single moment: \"2026-03-08 02:30\" in the zone, or RFC 3339; one that passed before the service knew of it begins still where missed says once and neither grace nor deadline has passed"`
 	Every  time.Duration `yaml:"every" doc:"an interval of real time"`
 	Anchor string        `yaml:"anchor" doc:"where every counts from, written as at is"`
 	Zone   string        `yaml:"zone" doc:"Europe/London; the machine's own if left out"`
@@ -71,7 +71,7 @@ type Schedule struct {
 // A Target is somebody who is told.
 type Target struct {
 	Name          string        `yaml:"name" need:"true" doc:"as schedules call it"`
-	Kind          string        `yaml:"kind" need:"true" enum:"webhook|teams|mail|eventlog" doc:"how"`
+	Kind          string        `yaml:"kind" need:"true" enum:"webhook|teams|mail|eventlog" doc:"how; the event log is that of Windows, elsewhere a line on stderr"`
 	On            []string      `yaml:"on" enum:"failed|drift|waiting|recovered|missed|certificate|config|restart" doc:"what about; everything if left out"`
 	URL           string        `yaml:"url" doc:"of a webhook, where the address is no secret"`
 	URLSecret     action.Secret `yaml:"url_secret" doc:"reference to the address of a webhook; that of a Teams workflow is a secret"`
