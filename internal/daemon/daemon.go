@@ -83,7 +83,10 @@ type Daemon struct {
 	config  Config
 	planned sync.Mutex // for plans: runs look theirs up
 	plans   map[string]Plan
-	refused string // the error of the configuration that was not taken
+	open    map[string]int // with planned: see unsettled
+	refused string         // the error of the configuration that was not taken
+	untold  bool           // nobody could be told of that
+	half    bool           // a configuration was taken over in part
 
 	ticking sync.Mutex
 	alive   atomic.Int64 // when the last tick ended, in nanoseconds since born
@@ -151,6 +154,7 @@ func (d *Daemon) defaults() {
 		d.ticker = d.scheduler
 	}
 	d.born = time.Now()
+	d.open = map[string]int{}
 	d.turn = make(chan struct{}, 1)
 	d.broken = make(chan error, 1)
 }
@@ -344,32 +348,49 @@ func (d *Daemon) keep(ctx context.Context, p Plan, now, next time.Time) (waits b
 // reload looks for a new configuration. A wrong one changes nothing, and is told once.
 func (d *Daemon) reload(ctx context.Context) {
 	c, err := d.Config()
-	if err == nil && c.Fingerprint != d.config.Fingerprint {
-		if err = d.adopt(ctx, c); err == nil {
-			d.Log.Info("configuration taken over", "schedules", len(c.Plans))
-		}
+	if err != nil {
+		d.refuse(ctx, err)
+		return
 	}
-	switch {
-	case err == nil && d.refused != "":
+	if d.refused != "" {
 		d.refused = ""
 		d.Log.Info("the configuration can be used again")
-	case err == nil:
-	case err.Error() != d.refused:
-		d.refused = err.Error()
-		d.Log.Error("the configuration is wrong; the one before stays in force", "error", d.refused)
-		d.tell(ctx, d.config.Notify, notify.Notice{Kind: notify.Config, Key: fmt.Sprintf("config/%s/%s", shortHash(d.refused), d.Now().UTC().Format(time.DateOnly)), Time: d.Now(),
+	}
+	if c.Fingerprint == d.config.Fingerprint && !d.half {
+		return
+	}
+	// What was taken over in part is taken over again, also where somebody has put the file back meanwhile.
+	if err = d.adopt(ctx, c); err != nil {
+		d.half = true
+		d.wrong("the changed configuration", err)
+		return
+	}
+	d.half = false
+	d.Log.Info("configuration taken over", "schedules", len(c.Plans))
+}
+
+func (d *Daemon) refuse(ctx context.Context, err error) {
+	if text := err.Error(); text != d.refused {
+		d.refused, d.untold = text, true
+		d.Log.Error("the configuration is wrong; the one before stays in force", "error", text)
+	}
+	if d.untold {
+		d.untold = !d.tell(ctx, d.config.Notify, notify.Notice{Kind: notify.Config, Key: fmt.Sprintf("config/%s/%s", shortHash(d.refused), d.Now().UTC().Format(time.DateOnly)), Time: d.Now(),
 			Subject: "the configuration is wrong; the one before stays in force", Text: oneLine(d.refused)})
 	}
 }
 
-// tell puts a notice that is about no slot in the queue. That it cannot is in the log; a run does not depend on it.
-func (d *Daemon) tell(ctx context.Context, targets []string, n notify.Notice) {
+// tell puts a notice that is about no slot in the queue, and says whether it is there. That it cannot is in the log; a run
+// does not depend on it.
+func (d *Daemon) tell(ctx context.Context, targets []string, n notify.Notice) bool {
 	if d.Queue == nil {
-		return
+		return true
 	}
-	if err := d.Queue.Tell(context.WithoutCancel(ctx), n, targets); err != nil {
+	err := d.Queue.Tell(context.WithoutCancel(ctx), n, targets)
+	if err != nil {
 		d.Log.Error("a notice could not be kept", "kind", string(n.Kind), "error", err)
 	}
+	return err == nil
 }
 
 // notices are the entries of the queue for a notice. They are kept together with the slot that they are about.

@@ -38,6 +38,13 @@ func (d *Daemon) restart(runs context.Context, p Plan, key journal.Key, out Outc
 		d.until.Store(0)
 		return
 	}
+	// The disk may have been waited for, until long after the window.
+	if now = d.Now(); d.shutMeanwhile(key, now) {
+		d.until.Store(0)
+		d.Log.Warn("the restart waits for the next window", "slot", key.String())
+		return
+	}
+	d.until.Store(now.Add(restartGrace).Unix())
 	d.Point("restart.before")
 	d.Log.Warn("the machine is restarted", "slot", key.String())
 	if err := d.Restart(runs, "exorunner: "+key.Schedule+" has changed what only a restart brings into force"); err != nil {
@@ -51,6 +58,15 @@ func (d *Daemon) restart(runs context.Context, p Plan, key journal.Key, out Outc
 		return
 	}
 	d.Point("restart.after")
+}
+
+func (d *Daemon) shutMeanwhile(key journal.Key, now time.Time) bool {
+	p, known := d.plan(key.Schedule)
+	if !known {
+		return true
+	}
+	_, open := p.Open(now)
+	return !open
 }
 
 // mayRestart says why the machine is not restarted, "" if it is, and how many restarts there were within a day.

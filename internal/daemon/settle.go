@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"time"
 
@@ -45,8 +46,10 @@ func (d *Daemon) settle(runs context.Context, p Plan, key journal.Key, out Outco
 	case out.Verdict == Interrupted:
 		d.interrupted(runs, p, key, "the service was stopped", told)
 	case out.Verdict == Broken:
-		// Nothing of it can be written. The slot stays claimed; the next start goes on with it.
-		d.wrong("the record of "+key.String(), cmp.Or(d.Journal.Broken(), errors.New(out.Summary)))
+		// Nothing of it can be written. The slot stays claimed; the next start goes on with it, and looks at the file.
+		err := cmp.Or(d.Journal.Broken(), errors.New(out.Summary))
+		d.wrong("the record of "+key.String(), err)
+		d.end(err)
 	// A run that then waits or fails wants its restart all the same: the next one would find everything in place.
 	case out.Restart && (out.Verdict == Good || out.Verdict == Waiting || out.Verdict == Failed):
 		d.restart(runs, p, key, out, now, told)
@@ -61,8 +64,9 @@ func (d *Daemon) settle(runs context.Context, p Plan, key journal.Key, out Outco
 // waited for: a slot that stays claimed would keep its schedule from ever running again. Where it cannot be written when
 // the service stops, the next start settles the slot.
 func (d *Daemon) finish(ctx context.Context, key journal.Key, state journal.SlotState, reason string, again *journal.Again, told ...journal.Notification) bool {
+	defer d.unsettled(key.Schedule)()
 	d.Point("finish.before")
-	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
+	for wait := time.Second; ; wait = min(2*wait, d.Tick) {
 		err := d.Journal.FinishSlot(key, d.Now(), state, reason, again, told...)
 		if err == nil {
 			d.stuck.Store(nil)
@@ -80,6 +84,27 @@ func (d *Daemon) finish(ctx context.Context, key journal.Key, state journal.Slot
 		case <-time.After(wait):
 		}
 	}
+}
+
+// unsettled keeps a schedule from decisions until settled is called: one of its slots is claimed on record, and no run of
+// it goes on. What is decided meanwhile would be wrong: that a slot which came due gives way to that run.
+func (d *Daemon) unsettled(name string) (settled func()) {
+	change := func(by int) {
+		d.planned.Lock()
+		defer d.planned.Unlock()
+		if d.open[name] += by; d.open[name] == 0 {
+			delete(d.open, name)
+		}
+	}
+	change(1)
+	return func() { change(-1) }
+}
+
+// undecided are the schedules with such a slot.
+func (d *Daemon) undecided() map[string]int {
+	d.planned.Lock()
+	defer d.planned.Unlock()
+	return maps.Clone(d.open)
 }
 
 // bad is a run that did not go well: tried again, or told.
@@ -191,7 +216,11 @@ func (d *Daemon) count(name string, fits func(journal.Slot) bool) (n int) {
 // any other begins again.
 func (d *Daemon) settleFound(ctx context.Context) {
 	for _, s := range d.Journal.Found().Slots {
-		d.inTurn(ctx, func() { d.settleOne(ctx, s) })
+		settled := d.unsettled(s.Schedule)
+		d.inTurn(ctx, func() {
+			defer settled()
+			d.settleOne(ctx, s)
+		})
 	}
 }
 
@@ -202,9 +231,18 @@ func (d *Daemon) settleOne(ctx context.Context, s journal.Slot) {
 		return
 	}
 	out, ended, err := d.recorded(ctx, s)
-	switch {
-	case err != nil: // it stays claimed; the next start asks again
+	for wait := time.Second; err != nil; wait = min(2*wait, d.Tick) {
 		d.wrong("the run of "+s.Key.String(), err)
+		d.stuck.Store(d.problem.Load())
+		select {
+		case <-ctx.Done(): // it stays claimed; the next start asks again
+			return
+		case <-time.After(wait):
+			out, ended, err = d.recorded(ctx, s)
+		}
+	}
+	d.stuck.Store(nil)
+	switch {
 	case !ended.IsZero() && out.Verdict != Interrupted:
 		if out.Restart && d.Booted != nil && d.Booted().After(ended) {
 			out.Restart = false // it has come since

@@ -22,6 +22,7 @@ func (d *Daemon) tick(runs context.Context) {
 	d.problem.Store(nil)
 	d.reload(runs)
 	now := d.Now()
+	undecided := d.undecided() // before the journal is read: who is settled by then is no longer claimed in it
 	known, err := d.Journal.Schedules(runs)
 	if err != nil {
 		d.wrong("schedules", err)
@@ -32,7 +33,7 @@ func (d *Daemon) tick(runs context.Context) {
 			beat.Running = append(beat.Running, c.Key)
 		}
 		p, ok := d.plan(s.Name)
-		if !ok || beat.Restarting {
+		if !ok || beat.Restarting || undecided[s.Name] > 0 {
 			continue
 		}
 		for _, decision := range p.Decide(now, state(s)) {
@@ -71,10 +72,15 @@ func (d *Daemon) wrong(what string, err error) {
 	problem := oneLine(fmt.Sprintf("cannot go on with %s: %v", what, err))
 	d.problem.Store(&problem)
 	if errors.Is(err, journal.ErrBroken) || journal.Damaged(err) {
-		select {
-		case d.broken <- err:
-		default:
-		}
+		d.end(err)
+	}
+}
+
+// end ends the daemon with an error.
+func (d *Daemon) end(err error) {
+	select {
+	case d.broken <- err:
+	default: // it ends already
 	}
 }
 
@@ -126,7 +132,11 @@ func (d *Daemon) skip(ctx context.Context, p Plan, do schedule.Decision, now tim
 			return err
 		}
 		do.Due = next
+		_, instead, _ := strings.Cut(do.Reason, "; the slot of ")
 		do.Reason = fmt.Sprintf("missed: the slots from %s to %s; those before them had run", next.Format(time.RFC3339), do.Through.Format(time.RFC3339))
+		if instead != "" {
+			do.Reason += "; the slot of " + instead
+		}
 	}
 }
 
