@@ -31,6 +31,6 @@ func newApply(a *app) *cobra.Command {
 	}
 	c.Flags().BoolVar(&o.prove, "prove", false, "with --dry-run: run the proofs that ask outside this machine")
 	c.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "with --dry-run: status 2 if there is something to change")
-	c.Flags().DurationVar(&o.wait, "wait", 0, "wait that long for another run on this machine to end")
+	durationFlag(c.Flags(), &o.wait, "wait", "wait that long for another run on this machine to end")
 	return c
 }

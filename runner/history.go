@@ -43,7 +43,7 @@ func newHistory(a *app) *cobra.Command {
 	hostFlag(c, &o.host)
 	f.StringVar(&o.schedule, "schedule", "", "only of this schedule")
 	f.StringVar(&o.playbook, "playbook", "", "only of this playbook")
-	f.DurationVar(&o.since, "since", 0, "only from that long ago on")
+	durationFlag(f, &o.since, "since", "only from that long ago on")
 	f.IntVar(&o.limit, "limit", 20, "at most so many")
 	f.BoolVar(&o.slots, "slots", false, "the slots of schedules, with the reason of each that did not run")
 	f.BoolVar(&o.recover, "recover", false, "put a damaged journal aside and start a new one with what can be read of it")
@@ -190,7 +190,7 @@ func (a *app) slotList(ctx context.Context, r *journal.Reader, o *historyOptions
 		if !s.Through.IsZero() && !s.Through.Equal(s.Due) {
 			name += " to " + local(s.Through)
 		}
-		reason := s.Reason
+		reason := strings.TrimPrefix(s.Reason, string(s.State)+": ")
 		if s.State == journal.SlotWaiting {
 			reason = "until " + local(s.NotBefore) + ": " + reason
 		}

@@ -115,6 +115,9 @@ func (a *app) serve(ctx context.Context, o *serveOptions, out io.Writer, log *sl
 			if rehearsing {
 				of = " --host rehearsal"
 			}
+			if a.state != "" {
+				of += " --state " + a.state
+			}
 			return hinted(fail(engine.StatusLocked, fmt.Errorf("another service works in this folder: process %d (%s)", other.PID, other.Path)), "exorunner status%s shows what it does", of)
 		}
 		return hinted(fail(engine.StatusUsage, err), "let this account write to %s, or name another folder with --state", dir)

@@ -335,7 +335,7 @@ func (a *app) shown(p *picture, rehearsal bool) error {
 			line("", "%-9s now", "runs")
 		}
 		if s.Last != nil {
-			line("", "%-9s %s %s: %s", "last", local(s.Last.Due), s.Last.State, s.Last.Reason)
+			line("", "%-9s %s %s: %s", "last", local(s.Last.Due), s.Last.State, strings.TrimPrefix(s.Last.Reason, string(s.Last.State)+": "))
 		}
 		if s.Waiting != nil {
 			line("", "%-9s attempt %d, not before %s: %s", "waits", s.Waiting.Attempt, local(s.Waiting.NotBefore), s.Waiting.Reason)

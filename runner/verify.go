@@ -16,6 +16,6 @@ func newVerify(a *app) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, args []string) error { return a.run(cmd.Context(), o, args) },
 	}
 	o.flags(c)
-	c.Flags().DurationVar(&o.wait, "wait", 0, "wait that long for another run on this machine to end")
+	durationFlag(c.Flags(), &o.wait, "wait", "wait that long for another run on this machine to end")
 	return c
 }

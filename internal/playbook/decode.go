@@ -321,6 +321,12 @@ func (d *decoder) duration(n *node, into reflect.Value, s slot) bool {
 	return true
 }
 
+// ParseDuration reads a duration as a playbook has it; false if it is none, or negative.
+func ParseDuration(s string) (time.Duration, bool) {
+	v, ok := parseDuration(s)
+	return v, ok && v >= 0
+}
+
 func parseDuration(s string) (time.Duration, bool) {
 	const day = 24 * time.Hour
 	days, rest, ok := strings.Cut(s, "d")
