@@ -272,7 +272,8 @@ func TestWhatStatusMakesOfSlots(t *testing.T) {
 		"tried again, and then a change": {func(j *journal.Journal) error {
 			return join(failed(j, &journal.Again{NotBefore: next}), j.PutSchedule("s", "other", now, next), j.Wait(key(3, 3), now, next, "kept over a change", next))
 		}, "WARNING", "the gallery is away"},
-		"overdue": {func(j *journal.Journal) error { return j.MoveNext("s", ago(1)) }, "WARNING", "s is overdue"},
+		"nothing behind it and nothing ahead": {func(j *journal.Journal) error { return j.MoveNext("s", time.Time{}) }, "WARNING", "s never ran and has no slot ahead"},
+		"overdue":                             {func(j *journal.Journal) error { return j.MoveNext("s", ago(1)) }, "WARNING", "s is overdue"},
 		"a notice that was given up": {func(j *journal.Journal) error {
 			_, err := j.Enqueue(journal.Notification{Key: "a|b", Created: ago(3), Due: ago(3)})
 			return join(err, j.NotificationFailed("a|b", "no such address", ago(2), time.Time{}))

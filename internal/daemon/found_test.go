@@ -437,16 +437,8 @@ func TestAPauseOutlivesTheProcess(t *testing.T) {
 	now := newYear
 	b := &bench{t: t, dir: t.TempDir(), work: good, configs: []schedule.Config{oneOff}}
 	b.configs[0].At = "2026-01-01 12:00"
-	_, j := b.open()
-	k := journal.Key{Schedule: "s", Due: newYear, Attempt: 1}
-	c, _ := b.config()
-	err := errors.Join(j.PutSchedule("s", c.Plans[0].Fingerprint(), now, now), j.Claim(k, now, time.Time{}),
-		j.BeginRun(journal.Run{ID: "r", Schedule: "s", Due: newYear, Attempt: 1, Started: now}),
-		j.Append("r", []byte(fmt.Sprintf(`{"event":"task_finished","task":"x","outcome":"failed","error":{"id":%q,"class":"never","message":"x"}}`, PausedID))),
-		j.Append("r", []byte(`{"event":"run_finished","status":1}`)), j.EndRun("r", now, 1, nil), j.Close())
-	if err != nil {
-		t.Fatal(err)
-	}
+	b.died(now, 1, fmt.Sprintf(`{"event":"task_finished","task":"x","outcome":"failed","error":{"id":%q,"class":"never","message":"x"}}`, PausedID),
+		`{"event":"run_finished","status":1}`)
 	d, j := b.hand(&now)
 	defer j.Close()
 	b.ticks(d, &now, newYear.Add(10*time.Minute), time.Minute)

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ type bench struct {
 	restart Restart
 	alarm   time.Duration
 	tick    time.Duration
+	booted  func() time.Time
 
 	mu       sync.Mutex
 	told     []notify.Notice
@@ -69,7 +71,7 @@ func (b *bench) open() (*Daemon, *journal.Journal) {
 	}
 	q := &notify.Queue{Journal: j, Host: "CE01"}
 	q.SetTargets([]notify.Target{{Name: "all", Sender: b}})
-	d := &Daemon{Journal: j, Config: b.config, Queue: q, Tick: b.tick, Random: func(n int64) int64 { return n - 1 }}
+	d := &Daemon{Journal: j, Config: b.config, Queue: q, Tick: b.tick, Booted: b.booted, Random: func(n int64) int64 { return n - 1 }}
 	d.Beat = func(Beat) {
 		b.beats++
 		q.Deliver(context.Background())
@@ -88,6 +90,27 @@ func (b *bench) open() (*Daemon, *journal.Journal) {
 		return b.work(s)
 	}
 	return d, j
+}
+
+// died leaves what a process leaves that died in a slot of the only schedule: with events, after its run had ended.
+func (b *bench) died(due time.Time, status int, events ...string) {
+	b.t.Helper()
+	_, j := b.open()
+	c, err := b.config()
+	p := c.Plans[0]
+	k := journal.Key{Schedule: p.Name(), Due: due, Attempt: 1}
+	next, _ := p.Next(due)
+	err = errors.Join(err, j.PutSchedule(k.Schedule, p.Fingerprint(), due, due), j.Claim(k, due, next))
+	if len(events) > 0 {
+		err = errors.Join(err, j.BeginRun(journal.Run{ID: "r", Schedule: k.Schedule, Due: due, Attempt: 1, Started: due}))
+		for _, e := range events {
+			err = errors.Join(err, j.Append("r", []byte(e)))
+		}
+		err = errors.Join(err, j.EndRun("r", due, status, nil))
+	}
+	if err := errors.Join(err, j.Close()); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // during runs a daemon for a time, and stops it in order.

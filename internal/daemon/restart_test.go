@@ -163,25 +163,10 @@ func TestARestartThatCameBeforeItsRunWasSettled(t *testing.T) {
 	now := newYear.Add(10 * time.Minute)
 	b := &bench{t: t, dir: t.TempDir(), work: good, restart: RestartWindow, configs: []schedule.Config{oneOff}}
 	b.configs[0].At = "2026-01-01 12:00"
-	_, j := b.open()
-	k := journal.Key{Schedule: "s", Due: newYear, Attempt: 1}
-	c, _ := b.config()
-	err := errors.Join(j.PutSchedule("s", c.Plans[0].Fingerprint(), newYear, newYear), j.Claim(k, newYear, time.Time{}),
-		j.BeginRun(journal.Run{ID: "r", Schedule: "s", Due: newYear, Attempt: 1, Started: newYear}),
-		j.Append("r", []byte(`{"event":"run_finished","status":194,"reboot":true}`)), j.EndRun("r", newYear, 194, nil), j.Close())
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, j := b.open()
+	b.booted = func() time.Time { return newYear.Add(5 * time.Minute) }
+	b.died(newYear, 194, `{"event":"run_finished","status":194,"reboot":true}`)
+	_, j := b.hand(&now)
 	defer j.Close()
-	d.Now = func() time.Time { return now }
-	d.Booted = func() time.Time { return newYear.Add(5 * time.Minute) }
-	d.defaults()
-	if err := d.adopt(t.Context(), c); err != nil {
-		t.Fatal(err)
-	}
-	d.settleFound(t.Context())
-	d.running.Wait()
 	same(t, "ledger", lines(b.ledger()), []string{"s #1 01 12:00 done"})
 	if b.restarts > 0 {
 		t.Errorf("%d restarts", b.restarts)

@@ -73,8 +73,7 @@ func (d *Daemon) finish(ctx context.Context, key journal.Key, state journal.Slot
 			d.Point("finish.after")
 			return true
 		}
-		d.wrong("the end of "+key.String(), err)
-		d.stuck.Store(d.problem.Load())
+		d.stuck.Store(d.wrong("the end of "+key.String(), err))
 		if !errors.Is(err, journal.ErrFull) && !errors.Is(err, journal.ErrLocked) {
 			return false
 		}
@@ -232,8 +231,7 @@ func (d *Daemon) settleOne(ctx context.Context, s journal.Slot) {
 	}
 	out, ended, err := d.recorded(ctx, s)
 	for wait := time.Second; err != nil; wait = min(2*wait, d.Tick) {
-		d.wrong("the run of "+s.Key.String(), err)
-		d.stuck.Store(d.problem.Load())
+		d.stuck.Store(d.wrong("the run of "+s.Key.String(), err))
 		select {
 		case <-ctx.Done(): // it stays claimed; the next start asks again
 			return

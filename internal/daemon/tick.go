@@ -67,13 +67,14 @@ func state(s journal.Schedule) schedule.State {
 
 // wrong logs an error. One after which the journal writes nothing more ends the daemon: whoever started it starts it
 // again, and a new journal asks the disk anew.
-func (d *Daemon) wrong(what string, err error) {
+func (d *Daemon) wrong(what string, err error) (problem *string) {
 	d.Log.Error("cannot go on with "+what, "error", err)
-	problem := oneLine(fmt.Sprintf("cannot go on with %s: %v", what, err))
-	d.problem.Store(&problem)
+	text := oneLine(fmt.Sprintf("cannot go on with %s: %v", what, err))
+	d.problem.Store(&text)
 	if errors.Is(err, journal.ErrBroken) || journal.Damaged(err) {
 		d.end(err)
 	}
+	return &text
 }
 
 // end ends the daemon with an error.

@@ -10,7 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"exorunner/internal/journal"
 	"exorunner/internal/schedule"
 )
 
@@ -19,18 +18,13 @@ func TestANewSlotWhileADeadOneIsSettled(t *testing.T) {
 	now := newYear.Add(2*time.Minute + 2*time.Second)
 	b := &bench{t: t, dir: t.TempDir(), work: good, configs: []schedule.Config{{Name: "s", Cron: "* * * * *", Zone: "UTC", Deadline: 50 * time.Second,
 		Missed: schedule.Missed{Policy: schedule.OnceMissed}}}}
-	_, j := b.open()
-	c, err := b.config()
-	due := newYear.Add(time.Minute)
-	if err := errors.Join(err, j.PutSchedule("s", c.Plans[0].Fingerprint(), newYear, due),
-		j.Claim(journal.Key{Schedule: "s", Due: due, Attempt: 1}, due, due.Add(time.Minute)), j.Close()); err != nil {
-		t.Fatal(err)
-	}
+	b.died(newYear.Add(time.Minute), 0)
 	d, j := b.open()
 	defer j.Close()
 	d.Now = func() time.Time { return now }
 	d.defaults()
-	if err := d.adopt(t.Context(), c); err != nil {
+	c, err := b.config()
+	if err := errors.Join(err, d.adopt(t.Context(), c)); err != nil {
 		t.Fatal(err)
 	}
 	d.turn <- struct{}{} // another run goes on
@@ -116,4 +110,56 @@ func TestARunThatCannotBeRecordedEndsTheService(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// Where the slots before it had run and a newer one runs instead, nobody is told that the schedule did not run.
+func TestSlotsThatAnotherRunsInsteadOf(t *testing.T) {
+	now := newYear
+	b := &bench{t: t, dir: t.TempDir(), work: good, configs: []schedule.Config{{Name: "s", Cron: "0 * * * *", Zone: "UTC", Missed: schedule.Missed{Policy: schedule.OnceMissed}}}}
+	d, j := b.hand(&now)
+	defer j.Close()
+	b.ticks(d, &now, newYear.Add(90*time.Minute), time.Minute) // 13:00 has run
+	now = newYear.Add(30 * time.Minute)                        // the clock is put back
+	b.ticks(d, &now, now.Add(time.Second), time.Second)
+	now = newYear.Add(4*time.Hour + 30*time.Minute) // and forward
+	b.ticks(d, &now, now.Add(time.Second), time.Second)
+	same(t, "ledger", lines(b.ledger()), []string{"s #1 01 13:00 done", "s #1 01 14:00 skipped", "s #1 01 16:00 done"})
+	d.Queue.Deliver(t.Context())
+	d.Queue.Wait()
+	same(t, "notices", b.kinds(), nil)
+}
+
+// The record of a run that cannot be read for a moment is read again: its slot would stay claimed until the next start.
+func TestTheRecordOfADeadRunIsReadAgain(t *testing.T) {
+	b := &bench{t: t, dir: t.TempDir(), work: good, configs: []schedule.Config{oneOff}}
+	b.configs[0].At = "2026-01-01 12:00"
+	b.died(newYear, 0, `{"event":"run_finished","status":0}`)
+	d, j := b.open()
+	defer j.Close()
+	d.Now = func() time.Time { return newYear.Add(time.Minute) }
+	d.defaults()
+	c, err := b.config()
+	if err := errors.Join(err, d.adopt(t.Context(), c)); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(b.dir, "journal.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec("ALTER TABLE events RENAME TO elsewhere"); err != nil {
+		t.Fatal(err)
+	}
+	d.settleFound(t.Context())
+	for d.stuck.Load() == nil {
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := db.Exec("ALTER TABLE elsewhere RENAME TO events"); err != nil {
+		t.Fatal(err)
+	}
+	d.running.Wait()
+	same(t, "ledger", lines(b.ledger()), []string{"s #1 01 12:00 done"})
+	if p := d.stuck.Load(); p != nil {
+		t.Errorf("still said to be stuck: %s", *p)
+	}
 }
