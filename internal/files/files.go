@@ -9,8 +9,8 @@ import (
 
 // A virus scanner looks into every new file for a moment.
 const (
-	tries = 40
-	pause = 250 * time.Millisecond
+	tries = 400
+	pause = 25 * time.Millisecond // often: who reads all the time leaves small gaps
 )
 
 // Replace renames over what is there, and is patient for ten seconds with whoever has one of the two open: on Windows a
@@ -33,7 +33,7 @@ func Replace(ctx context.Context, from, to string) error {
 }
 
 // readTries are fewer: what this account may not read looks the same on Windows.
-const readTries = 8
+const readTries = 80
 
 // Read is os.ReadFile, patient for two seconds with whoever is replacing the file.
 func Read(path string) ([]byte, error) {
