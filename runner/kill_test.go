@@ -212,7 +212,7 @@ func siteOf(t *testing.T, state string, slots int, more string) {
 	fmt.Fprintf(&text, "host: rehearsal\n%sschedules:\n", more)
 	at := time.Now().Add(2 * time.Second)
 	for i := range slots {
-		fmt.Fprintf(&text, "  - {name: s%d, playbook: upgrade-exo-v3, command: apply, at: %q, missed: {policy: once}, retry: {attempts: 90, wait: 1s, max_wait: 1s}}\n",
+		fmt.Fprintf(&text, "  - {name: s%d, playbook: upgrade-exo-v3, command: apply, at: %q, missed: {policy: once, grace: 1h}, retry: {attempts: 90, wait: 1s, max_wait: 1s}}\n",
 			i, at.Add(time.Duration(i)*time.Second/2).UTC().Truncate(time.Second).Format(time.RFC3339))
 	}
 	if err := os.WriteFile(filepath.Join(state, "exorunner.yaml"), []byte(text.String()), 0o666); err != nil {

@@ -107,7 +107,7 @@ func TestSecretsAreNowhereInAService(t *testing.T) {
 `)
 	write(filepath.Join(state, siteName), fmt.Sprintf(`host: rehearsal:ce-v2
 schedules:
-  - {name: once, playbook: %q, command: apply, at: %q, missed: {policy: once}}
+  - {name: once, playbook: %q, command: apply, at: %q, missed: {policy: once, grace: 1h}}
 notify:
   - {name: hook, kind: webhook, url_secret: %q, authorization: %q}
 `, filepath.Join(home, "book.yaml"), time.Now().Add(1100*time.Millisecond).UTC().Format(time.RFC3339), "file:"+filepath.Join(home, "hook"), "file:"+filepath.Join(home, "header")))
@@ -156,7 +156,7 @@ func TestAServiceStaysFlat(t *testing.T) {
 	text.WriteString("host: rehearsal\nschedules:\n")
 	for i := range int(span / time.Second) {
 		at := time.Now().Add(time.Duration(i) * time.Second).UTC().Format(time.RFC3339)
-		fmt.Fprintf(&text, "  - {name: s%d, playbook: upgrade-exo-v3, command: apply, at: %q, missed: {policy: once}, retry: {attempts: 3, wait: 1s}}\n", i, at)
+		fmt.Fprintf(&text, "  - {name: s%d, playbook: upgrade-exo-v3, command: apply, at: %q, missed: {policy: once, grace: 1h}, retry: {attempts: 3, wait: 1s}}\n", i, at)
 	}
 	if err := os.WriteFile(filepath.Join(state, siteName), []byte(text.String()), 0o600); err != nil {
 		t.Fatal(err)
@@ -267,7 +267,7 @@ tasks:
 vars: {organization: contoso.onmicrosoft.com}
 secrets: {token: "env:EXORUNNER_TEST_TOKEN"}
 schedules:
-  - {name: once, playbook: %q, command: verify, at: %q, missed: {policy: once}}
+  - {name: once, playbook: %q, command: verify, at: %q, missed: {policy: once, grace: 1h}}
 notify:
   - {name: hook, kind: webhook, url_secret: "env:EXORUNNER_TEST_NOWHERE"}
 `, book, time.Now().Add(1100*time.Millisecond).UTC().Format(time.RFC3339)))
@@ -338,7 +338,7 @@ tasks:
 func TestARestartOfTheMachine(t *testing.T) {
 	state := t.TempDir()
 	book, _ := wantsRestart(t, state)
-	siteFile(t, state, fmt.Sprintf("reboot: window\nschedules:\n  - {name: once, playbook: %q, command: apply, at: %q, missed: {policy: once}}\n", book, inASecond()))
+	siteFile(t, state, fmt.Sprintf("reboot: window\nschedules:\n  - {name: once, playbook: %q, command: apply, at: %q, missed: {policy: once, grace: 1h}}\n", book, inASecond()))
 	var slots []journal.Slot
 	_, log := during(t, state, func() bool {
 		slots = slotsOf(state, "once")

@@ -100,9 +100,9 @@ func TestAConfigurationThatIsMendedElsewhere(t *testing.T) {
 func TestAChangeWhileASlotWaitsForTheMachine(t *testing.T) {
 	changes := map[string]string{
 		"removed":                      "schedules:\n" + never,
-		"frozen":                       "schedules:\n  - {name: up, playbook: upgrade-exo-v3, command: apply, at: %q, missed: {policy: once}, freeze: [{from: \"2020-01-01\", to: %q}]}\n",
-		"a verification from now on":   "schedules:\n  - {name: up, playbook: verify-exo-v3, command: verify, at: %q, missed: {policy: once}}\n",
-		"nothing of it has to do here": "schedules:\n  - {name: up, playbook: upgrade-exo-v3, command: apply, at: %q, missed: {policy: once}}\n" + never,
+		"frozen":                       "schedules:\n  - {name: up, playbook: upgrade-exo-v3, command: apply, at: %q, missed: {policy: once, grace: 1h}, freeze: [{from: \"2020-01-01\", to: %q}]}\n",
+		"a verification from now on":   "schedules:\n  - {name: up, playbook: verify-exo-v3, command: verify, at: %q, missed: {policy: once, grace: 1h}}\n",
+		"nothing of it has to do here": "schedules:\n  - {name: up, playbook: upgrade-exo-v3, command: apply, at: %q, missed: {policy: once, grace: 1h}}\n" + never,
 	}
 	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestAChangeWhileASlotWaitsForTheMachine(t *testing.T) {
 				text = strings.Replace(text, "%q", fmt.Sprintf("%q", at), 1)
 				return strings.Replace(text, "%q", fmt.Sprintf("%q", time.Now().AddDate(0, 0, 7).Format(time.DateOnly)), 1)
 			}
-			siteFile(t, state, fill("schedules:\n  - {name: up, playbook: upgrade-exo-v3, command: apply, at: %q, missed: {policy: once}}\n"))
+			siteFile(t, state, fill("schedules:\n  - {name: up, playbook: upgrade-exo-v3, command: apply, at: %q, missed: {policy: once, grace: 1h}}\n"))
 			step, freed := 0, time.Time{}
 			_, log := during(t, state, func() bool {
 				slots := slotsOf(state, "up")
@@ -169,7 +169,7 @@ func TestAPlaybookThatIsAwayForAMoment(t *testing.T) {
 	if err := os.WriteFile(book, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	siteFile(t, state, fmt.Sprintf("schedules:\n  - {name: up, playbook: book.yaml, command: apply, at: %q, missed: {policy: once}, retry: {attempts: 20, wait: 1s, max_wait: 1s}}\n", time.Now().Add(3*time.Second).UTC().Format(time.RFC3339)))
+	siteFile(t, state, fmt.Sprintf("schedules:\n  - {name: up, playbook: book.yaml, command: apply, at: %q, missed: {policy: once, grace: 1h}, retry: {attempts: 20, wait: 1s, max_wait: 1s}}\n", time.Now().Add(3*time.Second).UTC().Format(time.RFC3339)))
 	step := 0
 	during(t, state, func() bool {
 		slots := slotsOf(state, "up")
@@ -200,7 +200,7 @@ func TestKilledBeforeTheMachineWasAskedToRestart(t *testing.T) {
 			t.Parallel()
 			state := t.TempDir()
 			book, machine := wantsRestart(t, state)
-			siteFile(t, state, fmt.Sprintf("reboot: window\nschedules:\n  - {name: once, playbook: %q, command: apply, at: %q, missed: {policy: once}}\n", book, inASecond()))
+			siteFile(t, state, fmt.Sprintf("reboot: window\nschedules:\n  - {name: once, playbook: %q, command: apply, at: %q, missed: {policy: once, grace: 1h}}\n", book, inASecond()))
 			if out, err := command(t, exe, failpointEnv+"="+point, "serve", "--state", state, "--tick", "50ms").CombinedOutput(); err == nil {
 				t.Fatalf("it was not killed\n%s", out)
 			}
