@@ -11,6 +11,7 @@ import (
 
 	"exorunner/internal/action"
 	"exorunner/internal/journal"
+	"exorunner/internal/playbook"
 	"exorunner/internal/secret"
 )
 
@@ -56,6 +57,12 @@ func (a *app) brought(ctx context.Context, name string, t *target) (map[string]a
 	}
 	vars[installedVersions] = versions
 	return vars, nil
+}
+
+// wanted are the variables of a playbook that somebody has to give: without a value, and not brought by the machine. It
+// is never nil.
+func wanted(book *playbook.Playbook) []string {
+	return slices.DeleteFunc(append([]string{}, book.Missing...), func(name string) bool { return name == installedVersions })
 }
 
 // notInstalledHint says why a rollback does not know what to roll back.

@@ -54,7 +54,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root.PersistentFlags().StringVar(&a.state, "state", "", "folder for what exorunner keeps (default: the platform's)")
 	root.PersistentFlags().StringVar(&a.format, "format", "text", "text, or json: one event a line")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newPlan(a), newApply(a), newVerify(a), newValidate(a), newSchema(a), newDoctor(a), newRehearsal(a), newAck(a), newFetch(a), newVersion(a))
+	root.AddCommand(newPlan(a), newApply(a), newVerify(a), newValidate(a), newPlaybook(a), newSchema(a), newDoctor(a), newRehearsal(a), newAck(a), newFetch(a), newVersion(a))
 	root.AddCommand(newServe(a), newService(a), newStatus(a), newHistory(a), newExport(a), newEvidence(a))
 	return root
 }

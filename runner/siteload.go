@@ -115,7 +115,7 @@ func (a *app) checkSchedule(s *site.Site, one site.Schedule, strict bool) ([]str
 		}
 		return nil, err
 	}
-	missing := slices.DeleteFunc(slices.Clone(book.Missing), func(name string) bool { return name == installedVersions })
+	missing := wanted(book)
 	if len(missing) > 0 {
 		return nil, fmt.Errorf("%s wants a value under vars, or in a file of vars_files, for %s", one.Playbook, strings.Join(missing, ", "))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -26,9 +27,15 @@ func newVersion(a *app) *cobra.Command {
 			if info, ok := debug.ReadBuildInfo(); ok {
 				for _, s := range info.Settings {
 					if s.Key == "vcs.revision" {
-						revision = " " + s.Value
+						revision = s.Value
 					}
 				}
+			}
+			if a.format == "json" {
+				return json.NewEncoder(a.stdout).Encode(map[string]string{"version": version, "revision": revision, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH})
+			}
+			if revision != "" {
+				revision = " " + revision
 			}
 			_, err := fmt.Fprintf(a.stdout, "exorunner %s%s %s %s/%s\n", version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return err
