@@ -42,8 +42,11 @@ func (p *Notice) Check(context.Context, host.Reader) (action.Finding, error) {
 	case done:
 		return action.Finding{Summary: fmt.Sprintf("acknowledged by %s on %s", note.By, note.At.UTC().Format(time.RFC3339))}, nil
 	}
-	return action.Finding{State: action.Waiting, Summary: p.Text, Remedy: fmt.Sprintf("when it is done: exorunner ack %s --by NAME", p.ID)}, nil
+	return action.Finding{State: action.Waiting, Summary: p.Text, Remedy: "when it is done: " + Acknowledge(p.ID)}, nil
 }
+
+// Acknowledge is what a person types when it is done.
+func Acknowledge(id string) string { return fmt.Sprintf("exorunner ack %s --by NAME", id) }
 
 // Apply implements action.Action. The engine does not call it: a notice waits or is in place.
 func (p *Notice) Apply(context.Context, host.Host) (action.Result, error) {
