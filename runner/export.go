@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -91,11 +94,25 @@ func (a *app) verifyExport(path string) error {
 		defer f.Close()
 		in = f
 	}
-	head, err := journal.VerifyExport(in)
+	buffered := bufio.NewReader(in)
+	if err := rewritten(buffered); err != nil {
+		return err
+	}
+	head, err := journal.VerifyExport(buffered)
 	if err != nil {
 		return asFailed(err)
 	}
 	fmt.Fprintf(a.stdout, "unchanged   %s\nlast hash   %s\n", path, head)
+	return nil
+}
+
+// rewritten refuses what Windows PowerShell's > and Out-File have made of an export: another encoding, and letters beyond
+// ASCII read by the console's code page. Its hashes cannot be right any more.
+func rewritten(r *bufio.Reader) error {
+	mark, _ := r.Peek(3)
+	if bytes.HasPrefix(mark, []byte{0xff, 0xfe}) || bytes.HasPrefix(mark, []byte{0xef, 0xbb, 0xbf}) {
+		return hinted(fail(engine.StatusFailed, errors.New("export: the file was written anew in another encoding, by > of PowerShell it seems")), "exorunner export -o FILE writes the file itself")
+	}
 	return nil
 }
 
