@@ -116,6 +116,9 @@ func (a *app) installService(ctx context.Context, o *installOptions) error {
 
 // installAs leaves nothing behind where it cannot install the whole.
 func (a *app) installAs(c *service.Config, password string) error {
+	if err := hasManager(); err != nil {
+		return err
+	}
 	if state, err := queryService(); err == nil && state.installed {
 		return hinted(fail(engine.StatusFailed, fmt.Errorf("service %s: is installed already", serviceName)), "exorunner service uninstall takes it away; configuration and journal stay")
 	}
@@ -231,6 +234,9 @@ func notInstalled() error {
 
 // queried is the state of a service that is there.
 func queried() (serviceState, error) {
+	if err := hasManager(); err != nil {
+		return serviceState{}, err
+	}
 	state, err := queryService()
 	if err != nil {
 		return state, fail(engine.StatusFailed, fmt.Errorf("service %s: %w", serviceName, err))

@@ -10,11 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/kardianos/service"
+
+	"exorunner/internal/engine"
 )
 
 // underManager is for Windows: systemd starts a program like any other and stops it by a signal.
@@ -69,10 +72,18 @@ func rights(account, dir string) (warnings []string) {
 	return warnings
 }
 
-// queryService asks systemd itself: a unit that is started again and again is no running one. Other systems are asked
+// hasManager refuses a Linux without systemd, a container mostly: what else the library knows was never tried.
+func hasManager() error {
+	if runtime.GOOS == "linux" && service.Platform() != "linux-systemd" {
+		return fail(engine.StatusFailed, errors.New("service: this machine is not run by systemd: let whatever runs it start exorunner serve"))
+	}
+	return nil
+}
+
+// queryService asks systemd itself: a unit that is started again and again is no running one. What is no Linux is asked
 // through the library.
 func queryService() (serviceState, error) {
-	if _, err := exec.LookPath("systemctl"); err != nil || service.Platform() != "linux-systemd" {
+	if runtime.GOOS != "linux" {
 		return queryLibrary()
 	}
 	out, err := exec.Command("systemctl", "show", serviceName+".service", "-p", "LoadState,ActiveState,SubState,Result,ExecMainStatus").Output()

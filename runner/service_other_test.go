@@ -2,7 +2,12 @@
 
 package main
 
-import "testing"
+import (
+	"runtime"
+	"testing"
+
+	"github.com/kardianos/service"
+)
 
 func TestWhatSystemdSaysOfAUnit(t *testing.T) {
 	for about, c := range map[string]struct {
@@ -21,5 +26,19 @@ func TestWhatSystemdSaysOfAUnit(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 		})
+	}
+}
+
+// A container has no manager of services; the library's own answer would be an exit status of some script.
+func TestWithoutASystemd(t *testing.T) {
+	if service.Platform() == "linux-systemd" {
+		t.Skip("SKIPPED: systemd runs this machine")
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("SKIPPED: other systems are asked through the library")
+	}
+	status, _, stderr := call("service", "status", "--state", t.TempDir())
+	if status != 1 || stderr != "exorunner: service: this machine is not run by systemd: let whatever runs it start exorunner serve\n" {
+		t.Errorf("status %d: %s", status, stderr)
 	}
 }

@@ -197,6 +197,9 @@ func rights(account, dir string) (warnings []string) {
 	return warnings
 }
 
+// hasManager: every Windows has one.
+func hasManager() error { return nil }
+
 // afterInstall is what the library does not know: more patience from one restart to the next, restarts after an end with
 // an error and not only after a crash, and the time for PRESHUTDOWN.
 // https://learn.microsoft.com/windows/win32/api/winsvc/ns-winsvc-service_preshutdown_info
